@@ -1,0 +1,99 @@
+"""The event: one change, identified, as `instagram.events.<field>` carries it (design B4)."""
+
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from schemas.canonical import transport_json
+from schemas.decoding import decode
+from schemas.fields import Field
+from schemas.identity import ClaimKey, Identity, is_own
+from schemas.splitting import Change, Position
+
+Verdict: TypeAlias = Literal["first", "amendment", "repeat"]
+
+
+class MalformedEventError(ValueError):
+    """A record of an events topic that is no event. Names the members at fault."""
+
+
+class Event(BaseModel):
+    """One change with its identity. `value` is what Meta sent, member for member."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    event_id: str
+    field: Field
+    platform_field: str | None
+    object: str | None
+    account_id: str | None
+    natural_key: str
+    content_hash: str
+    delivery_id: str
+    position: str
+    received_at: datetime
+    sent_at: datetime | None
+    is_test: bool
+    is_own: bool | None
+    value: Any
+
+    @property
+    def key(self) -> ClaimKey:
+        """The claim's key: contents of one event are folded in its order."""
+        return ClaimKey(self.received_at, self.delivery_id, Position.parse(self.position))
+
+
+def encode_event(change: Change, identity: Identity, key: ClaimKey) -> bytes:
+    """The JSON of an event, as the events topics carry it."""
+    document = {
+        "event_id": identity.event_id,
+        "field": change.field,
+        "platform_field": change.platform_field,
+        "object": change.object_type,
+        "account_id": change.account_id,
+        "natural_key": identity.natural_key,
+        "content_hash": identity.content_hash,
+        "delivery_id": key.delivery_id,
+        "position": str(key.position),
+        "received_at": format_time(key.received_at),
+        "sent_at": change.sent_at and format_time(change.sent_at),
+        "is_test": identity.is_test,
+        "is_own": is_own(change.account_id, change.value),
+        "value": change.value,
+    }
+    try:
+        return orjson.dumps(document)
+    except TypeError:  # lone surrogates, integers beyond 64 bits, deep nesting
+        return transport_json(document)
+
+
+def decode_event(record: bytes) -> Event:
+    """The event in a record of an events topic.
+
+    Raises:
+        MalformedEventError: it is not one.
+    """
+    try:
+        event = Event.model_validate(decode(record))
+        Position.parse(event.position)
+    except ValidationError as error:
+        members = sorted({".".join(map(str, item["loc"])) for item in error.errors()})
+        raise MalformedEventError(", ".join(members) or "no object") from error
+    except ValueError as error:
+        raise MalformedEventError("unreadable") from error
+    return event
+
+
+def format_time(moment: datetime) -> str:
+    """RFC 3339 in UTC with microseconds, as headers and events carry times."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def parse_time(text: str) -> datetime:
+    """The moment that `format_time` wrote. Raises ValueError for text without an offset."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without an offset")
+    return moment.astimezone(UTC)

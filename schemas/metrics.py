@@ -1,0 +1,12 @@
+"""Prometheus' names (design B7). The metrics themselves are registered in `runtime.metrics`."""
+
+from typing import Final
+
+DELIVERIES_TOTAL: Final = "hookline_deliveries_total"
+INGEST_SECONDS: Final = "hookline_ingest_seconds"
+CHANGES_TOTAL: Final = "hookline_changes_total"
+EVENT_AGE_SECONDS: Final = "hookline_event_age_seconds"
+LAG_RECORDS: Final = "hookline_lag_records"
+DEAD_LETTERS_TOTAL: Final = "hookline_dead_letters_total"
+LAST_DELIVERY_TIMESTAMP_SECONDS: Final = "hookline_last_delivery_timestamp_seconds"
+INFLIGHT_BYTES: Final = "hookline_ingest_inflight_bytes"

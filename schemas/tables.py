@@ -1,0 +1,228 @@
+"""PostgreSQL's names: tables and their columns (design B5). Migrations bring databases to them."""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+
+SCHEMA: Final = "hookline"
+ANALYTICS: Final = "analytics"
+
+metadata = MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    },
+)
+
+
+def _text(name: str, *, nullable: bool = True, default: str | None = None) -> Column[str]:
+    return Column(name, Text, nullable=nullable, server_default=default)
+
+
+def _time(name: str, *, nullable: bool = True) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+def _delivery_id() -> Column[object]:
+    return Column("delivery_id", UUID(as_uuid=False), nullable=False)
+
+
+def _contents() -> list[Column[object]]:
+    """What a fold needs beside the row: whose content the row shows, and all of them if several."""
+    return [
+        _delivery_id(),
+        Column("position", Text, nullable=False),
+        Column("content_hash", Text, nullable=False),
+        Column("contents", JSONB),
+    ]
+
+
+def _enrichment() -> list[Column[object]]:
+    return [
+        Column("enrichment_status", Text, nullable=False, server_default="pending"),
+        Column("enrichment_reason", Text),
+        _time("enriched_at"),
+        _time("deleted_at"),
+    ]
+
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _time("received_at", nullable=False),
+    _delivery_id(),
+    Column("body", LargeBinary, nullable=False),
+    _text("sha256", nullable=False),
+    _text("signature", nullable=False),
+    _text("app_id", nullable=False),
+    Column("fields", ARRAY(Text), nullable=False),
+    Column("changes", JSONB, nullable=False),
+    _text("source", nullable=False),
+    PrimaryKeyConstraint("received_at", "delivery_id"),
+    postgresql_partition_by="RANGE (received_at)",
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    _time("received_at", nullable=False),
+    _delivery_id(),
+    _text("position", nullable=False),
+    _text("event_id", nullable=False),
+    _text("content_hash", nullable=False),
+    _time("sent_at"),
+    _text("verdict", nullable=False),
+    PrimaryKeyConstraint("received_at", "delivery_id", "position"),
+    postgresql_partition_by="RANGE (received_at)",
+)
+
+PARTITIONED: Final = (deliveries.name, sightings.name)
+
+claims = Table(
+    "claims",
+    metadata,
+    _text("event_id", nullable=False),
+    _text("content_hash", nullable=False),
+    _delivery_id(),
+    _text("position", nullable=False),
+    _time("received_at", nullable=False),
+    PrimaryKeyConstraint("event_id", "content_hash"),
+)
+
+comments = Table(
+    "comments",
+    metadata,
+    _text("account_id", nullable=False),
+    _text("comment_id", nullable=False),
+    _text("field", nullable=False),
+    _text("text"),
+    _text("from_id"),
+    _text("from_username"),
+    Column("is_own", Boolean),
+    _text("parent_id"),
+    _text("media_id"),
+    _text("media_product_type"),
+    _text("ad_id"),
+    _text("ad_title"),
+    _text("original_media_id"),
+    _text("canonical_media_id"),
+    _text("album_id"),
+    _time("commented_at"),
+    Column("like_count", BigInteger),
+    Column("hidden", Boolean),
+    _time("first_received_at", nullable=False),
+    _time("last_received_at", nullable=False),
+    _time("sent_at"),
+    *_enrichment(),
+    Column("extra", JSONB),
+    *_contents(),
+    PrimaryKeyConstraint("account_id", "comment_id", "field"),
+    Index(None, "account_id", "first_received_at"),
+)
+
+ad_sightings = Table(
+    "ad_sightings",
+    metadata,
+    _text("account_id", nullable=False),
+    _text("comment_id", nullable=False),
+    _text("media_id", nullable=False),
+    _text("ad_id", nullable=False),
+    _text("ad_title"),
+    _text("original_media_id"),
+    _time("first_received_at", nullable=False),
+    *_contents(),
+    PrimaryKeyConstraint("account_id", "comment_id", "media_id", "ad_id"),
+)
+
+mentions = Table(
+    "mentions",
+    metadata,
+    _text("account_id", nullable=False),
+    _text("media_id", nullable=False),
+    _text("comment_id", nullable=False),
+    _text("kind", nullable=False),
+    _text("text"),
+    _text("media_type"),
+    _text("media_url"),
+    _text("username"),
+    _time("mentioned_at"),
+    Column("like_count", BigInteger),
+    _time("first_received_at", nullable=False),
+    _time("last_received_at", nullable=False),
+    _time("sent_at"),
+    *_enrichment(),
+    Column("extra", JSONB),
+    *_contents(),
+    PrimaryKeyConstraint("account_id", "media_id", "comment_id"),
+    Index(None, "account_id", "first_received_at"),
+)
+
+story_insights = Table(
+    "story_insights",
+    metadata,
+    _text("account_id", nullable=False),
+    _text("media_id", nullable=False),
+    _text("metric", nullable=False),
+    Column("value", BigInteger),
+    Column("suppressed", Boolean, nullable=False),
+    _time("received_at", nullable=False),
+    _time("sent_at"),
+    *_contents(),
+    PrimaryKeyConstraint("account_id", "media_id", "metric"),
+)
+
+other_events = Table(
+    "other_events",
+    metadata,
+    _text("event_id", nullable=False),
+    _text("platform_field"),
+    _text("object"),
+    _text("account_id"),
+    Column("value", JSONB, nullable=False),
+    Column("is_test", Boolean, nullable=False),
+    _time("received_at", nullable=False),
+    _time("sent_at"),
+    *_contents(),
+    PrimaryKeyConstraint("event_id"),
+    Index(None, "platform_field", "received_at"),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("dead_letter_id", UUID(as_uuid=False), nullable=False),
+    _text("state", nullable=False, default="parked"),
+    _text("stage", nullable=False),
+    _text("reason", nullable=False),
+    _text("detail", nullable=False),
+    _text("fingerprint", nullable=False),
+    Column("attempts", SmallInteger, nullable=False, server_default=text("1")),
+    _text("source_topic", nullable=False),
+    Column("source_partition", BigInteger, nullable=False),
+    Column("source_offset", BigInteger, nullable=False),
+    Column("delivery_id", UUID(as_uuid=False)),
+    Column("key", LargeBinary),
+    Column("value", LargeBinary),
+    Column("headers", JSONB, nullable=False),
+    _text("version", nullable=False),
+    _time("first_failed_at", nullable=False),
+    _time("parked_at", nullable=False),
+    PrimaryKeyConstraint("dead_letter_id"),
+    Index(None, "state", "stage", "reason"),
+)
