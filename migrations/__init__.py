@@ -1,0 +1,1 @@
+"""Alembic's revisions, and how they are applied."""

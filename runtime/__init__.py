@@ -1,0 +1,1 @@
+"""The shell that services share: clients, worker loop, lifecycle, health, logs and metrics."""

@@ -14,8 +14,8 @@ MILLISECONDS_FROM: Final = 100_000_000_000
 LATEST_SECONDS: Final = 253_402_300_799
 """The last second of the year 9999: a time beyond it is no time."""
 
-MAX_ID_CHARACTERS: Final = 255
-"""A longer id is not one of Meta's and would not fit an index: it counts as absent."""
+MAX_ID_BYTES: Final = 400
+"""A longer id is not one of Meta's: it counts as absent. Five of them fit an index row (2704)."""
 
 
 class Position(NamedTuple):
@@ -72,8 +72,8 @@ def fields_in(body: bytes) -> tuple[Field, ...]:
 def id_text(value: Any) -> str | None:
     """An id as text, or None. Integers become decimal text; any other type counts as absent.
 
-    Ids exceed 2^53, so no float ever stands for one. Text that is empty, longer than 255
-    characters, or not storable as it is counts as absent as well.
+    Ids exceed 2^53, so no float ever stands for one. Text that is empty, longer than 400
+    bytes, or not storable as it is counts as absent as well.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         text = str(value)
@@ -81,7 +81,7 @@ def id_text(value: Any) -> str | None:
         text = value
     else:
         return None
-    return text if len(text) <= MAX_ID_CHARACTERS else None
+    return text if len(text.encode()) <= MAX_ID_BYTES else None
 
 
 def sent_time(value: Any) -> datetime | None:
@@ -206,7 +206,7 @@ def payload_key(item: Any) -> str | None:
         return None
     for key, value in item.items():
         if key not in _ADDRESSING and isinstance(value, dict):
-            return _name(key)
+            return id_text(key)
     return None
 
 

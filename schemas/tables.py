@@ -21,6 +21,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 SCHEMA: Final = "hookline"
 ANALYTICS: Final = "analytics"
 
+REVISION: Final = "0002"
+"""The migration that brings a database to these tables. Revisions are numbered in four digits."""
+
 metadata = MetaData(
     schema=SCHEMA,
     naming_convention={

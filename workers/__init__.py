@@ -1,0 +1,1 @@
+"""One folder a worker. They meet only through topics and tables."""

@@ -1,0 +1,199 @@
+"""One delivery: read, verify, publish, answer. Owns the rules of design B2."""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+import structlog
+from aiohttp import web
+
+from ingest.delivery_id import uuid7
+from ingest.inflight import InflightBytes
+from ingest.signature import HEADER, SignatureError, signature_digest, signing_app
+from runtime import metrics
+from runtime.errors import KafkaUnavailableError
+from runtime.health import error_response
+from runtime.publisher import OutRecord, Publisher
+from schemas.deliveries import Delivery, body_key, delivery_headers
+from schemas.settings import IngestSettings
+from schemas.splitting import fields_in
+from schemas.topics import raw_topic
+
+RETRY_AFTER_S: Final = 5
+
+log = structlog.get_logger()
+
+
+class RefusalError(Exception):
+    """A delivery that is not accepted: the answer, and the slug for log and metric."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.message = message
+
+
+class _Signed(NamedTuple):
+    app_id: str
+    signature: str
+    body: bytes
+
+
+_MESSAGES: Final = {
+    "signature_missing": f"The {HEADER} header is missing.",
+    "signature_repeated": f"More than one {HEADER} header.",
+    "signature_malformed": f"{HEADER} must be sha256= and 64 lower-case hex digits.",
+    "signature_mismatch": "The signature does not fit the body and any configured app secret.",
+}
+
+
+class Receiver:
+    """Accepts deliveries until it drains. One per process."""
+
+    def __init__(self, settings: IngestSettings, publisher: Publisher) -> None:
+        self._settings = settings
+        self._publisher = publisher
+        self._secrets = settings.secrets_by_app()
+        self._inflight = InflightBytes(settings.ingest_max_inflight_bytes)
+        self._deadlines: set[asyncio.Timeout] = set()
+        self._accepted = metrics.DELIVERIES.labels("accepted")
+        self.draining = False
+
+    def expire(self) -> None:
+        """Ends every wait now: what is still in flight is answered 503."""
+        now = asyncio.get_running_loop().time()
+        for deadline in self._deadlines:
+            deadline.reschedule(now)
+
+    async def receive(self, request: web.Request) -> web.Response:
+        """Answers `POST /webhooks/instagram`."""
+        started = time.perf_counter()
+        try:
+            await self._accept(request)
+        except RefusalError as refusal:
+            return _refuse(refusal)
+        self._accepted.inc()
+        metrics.INGEST_SECONDS.observe(time.perf_counter() - started)
+        return web.Response(text="ok")
+
+    async def _accept(self, request: web.Request) -> None:
+        """Returns when Kafka has the delivery, in every topic that it belongs to."""
+        digest = self._check_head(request)
+        body = await self._read(request)
+        published = False
+        try:
+            signed = self._verify(request, digest, body)
+            acks = self._publish(signed)
+            published = True
+        finally:
+            if not published:
+                self._inflight.release(len(body))
+        # Past its deadline a record may still be in the producer: its bytes count until it is not.
+        everything = asyncio.gather(*acks, return_exceptions=True)
+        everything.add_done_callback(lambda _: self._inflight.release(len(body)))
+        await self._acknowledged(everything)
+
+    def _check_head(self, request: web.Request) -> str:
+        """What can be refused before the body is read. Gives the signature's digest."""
+        encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding != "identity":
+            raise RefusalError(415, "content_encoding", "Only Content-Encoding: identity is read.")
+        try:
+            digest = signature_digest(request.headers.getall(HEADER, []))
+        except SignatureError as error:
+            raise RefusalError(401, error.reason, _MESSAGES[error.reason]) from error
+        self._check_size(request.content_length or 0)
+        return digest
+
+    def _check_size(self, size_bytes: int) -> None:
+        limit_bytes = self._settings.ingest_max_body_bytes
+        if size_bytes > limit_bytes:
+            raise RefusalError(
+                413, "body_too_large", f"The body is larger than {limit_bytes} bytes."
+            )
+
+    async def _read(self, request: web.Request) -> bytes:
+        """The whole body. Its bytes are held until the caller releases them."""
+        chunks: list[bytes] = []
+        size_bytes = 0
+        complete = False
+        try:
+            with self._deadline(self._settings.ingest_read_timeout_s, "body_timeout", 408) as limit:
+                async with limit:
+                    async for chunk in request.content.iter_any():
+                        self._check_size(size_bytes + len(chunk))
+                        if not self._inflight.hold(len(chunk)):
+                            raise RefusalError(
+                                503, "inflight_limit", "Too many bytes wait for Kafka."
+                            )
+                        size_bytes += len(chunk)
+                        chunks.append(chunk)
+            complete = True
+        finally:
+            if not complete:
+                self._inflight.release(size_bytes)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _verify(self, request: web.Request, digest: str, body: bytes) -> _Signed:
+        try:
+            app_id = signing_app(self._secrets, body, digest)
+        except SignatureError as error:
+            raise RefusalError(401, error.reason, _MESSAGES[error.reason]) from error
+        return _Signed(app_id, request.headers[HEADER], body)
+
+    def _publish(self, signed: _Signed) -> Sequence[asyncio.Future[None]]:
+        now_us = time.time_ns() // 1000
+        delivery = Delivery(
+            delivery_id=uuid7(now_us // 1000, os.urandom(10)),
+            received_at=datetime.fromtimestamp(now_us / 1_000_000, UTC),
+            app_id=signed.app_id,
+            signature=signed.signature,
+            source="webhook",
+            body=signed.body,
+        )
+        key = body_key(signed.body)
+        headers = delivery_headers(delivery)
+        return [
+            self._publisher.publish(OutRecord(raw_topic(field), key, signed.body, headers))
+            for field in fields_in(signed.body)
+        ]
+
+    async def _acknowledged(self, acks: asyncio.Future[list[BaseException | None]]) -> None:
+        timeout_s = self._settings.ingest_publish_timeout_s
+        with self._deadline(timeout_s, "kafka_unavailable", 503) as limit:
+            async with limit:
+                results = await asyncio.shield(acks)
+        for failure in results:
+            if isinstance(failure, KafkaUnavailableError):
+                raise RefusalError(503, "kafka_unavailable", "Kafka did not take the delivery.")
+            if failure is not None:
+                raise failure
+
+    @contextmanager
+    def _deadline(self, timeout_s: float, reason: str, status: int) -> Iterator[asyncio.Timeout]:
+        """A deadline that a drain can bring forward."""
+        limit = asyncio.timeout(timeout_s)
+        self._deadlines.add(limit)
+        try:
+            yield limit
+        except TimeoutError as error:
+            if self.draining:
+                raise RefusalError(503, "draining", "This process is stopping.") from error
+            message = f"Not done within {timeout_s:g} s."
+            raise RefusalError(status, reason, message) from error
+        finally:
+            self._deadlines.discard(limit)
+
+
+def _refuse(refusal: RefusalError) -> web.Response:
+    metrics.DELIVERIES.labels(refusal.reason).inc()
+    # A body too large is lost once Meta stops retrying: somebody has to know.
+    level = log.error if refusal.status == 413 else log.warning
+    level("delivery_refused", reason=refusal.reason, status=refusal.status)
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if refusal.status == 503 else None
+    return error_response(refusal.status, refusal.reason, refusal.message, headers)

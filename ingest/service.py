@@ -1,0 +1,119 @@
+"""The ingest process: one port, one producer. Owns start, readiness and drain."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+from aiohttp import web
+from aiokafka.errors import KafkaError
+
+from ingest.handshake import Refusal, answer_handshake
+from ingest.receiver import Receiver
+from runtime.errors import TopicsMissingError
+from runtime.health import error_response, listen, livez, metrics_page, ready_response
+from runtime.kafka import require_topics
+from runtime.publisher import Publisher
+from schemas.settings import IngestSettings
+from schemas.topics import RAW_TOPICS
+
+PATH: Final = "/webhooks/instagram"
+READY_TIMEOUT_S: Final = 2.0
+CLOSE_TIMEOUT_S: Final = 1.0
+
+log = structlog.get_logger()
+
+
+async def serve(settings: IngestSettings, stop: asyncio.Event, *, shared_port: bool) -> None:
+    """Serves until `stop` is set, then drains.
+
+    Raises:
+        DependencyError: Kafka is unreachable, lacks topics, or the port is taken.
+    """
+    async with Publisher(settings) as publisher:
+        await require_topics(publisher.producer, RAW_TOPICS)
+        await publisher.learn(list(RAW_TOPICS))
+        receiver = Receiver(settings, publisher)
+        async with _listening(settings, receiver, publisher, shared_port):
+            log.info("ingest_ready", host=settings.ingest_host, port=settings.ingest_port)
+            await stop.wait()
+            receiver.draining = True
+
+
+@asynccontextmanager
+async def _listening(
+    settings: IngestSettings, receiver: Receiver, publisher: Publisher, shared_port: bool
+) -> AsyncIterator[None]:
+    """The open port. Leaving closes the listener first and waits for what it accepted."""
+    runner = web.AppRunner(
+        build_app(settings, receiver, publisher),
+        access_log=None,
+        auto_decompress=False,
+        shutdown_timeout=settings.drain_timeout_s + CLOSE_TIMEOUT_S,
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(
+            runner,
+            settings.ingest_host,
+            settings.ingest_port,
+            backlog=1024,
+            reuse_port=shared_port or None,
+        )
+        await listen(site)
+        yield
+    finally:
+        loop = asyncio.get_running_loop()
+        expiry = loop.call_later(settings.drain_timeout_s, receiver.expire)
+        await runner.cleanup()
+        expiry.cancel()
+
+
+def build_app(
+    settings: IngestSettings, receiver: Receiver, publisher: Publisher
+) -> web.Application:
+    """The routes of design B2."""
+    verify_token = settings.verify_token.get_secret_value().encode()
+
+    async def handshake(request: web.Request) -> web.Response:
+        answer = answer_handshake(request.query, verify_token)
+        if isinstance(answer, Refusal):
+            log.warning("handshake_refused", reason=answer.reason)
+            return error_response(answer.status, answer.reason, answer.message)
+        log.info("handshake_answered")
+        return web.Response(text=answer)
+
+    async def readyz(_: web.Request) -> web.Response:
+        reasons = ["draining"] if receiver.draining else await _kafka_problems(publisher)
+        return ready_response(reasons)
+
+    app = web.Application()
+    app.router.add_post(PATH, receiver.receive)
+    app.router.add_get(PATH, handshake, allow_head=False)
+    app.router.add_get("/livez", livez)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics_page)
+    app.router.add_route("*", PATH, _method_not_allowed)
+    app.router.add_route("*", "/{path:.*}", _not_found)
+    return app
+
+
+async def _kafka_problems(publisher: Publisher) -> list[str]:
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            await require_topics(publisher.producer, RAW_TOPICS)
+    except TopicsMissingError as error:
+        return [error.reason]
+    except (TimeoutError, KafkaError):
+        return ["kafka_unavailable"]
+    return []
+
+
+async def _method_not_allowed(_: web.Request) -> web.Response:
+    headers = {"Allow": "GET, POST"}
+    return error_response(405, "method_not_allowed", "Only GET and POST are served here.", headers)
+
+
+async def _not_found(_: web.Request) -> web.Response:
+    return error_response(404, "not_found", "Nothing is served at this path.")

@@ -1,0 +1,62 @@
+"""Settings from the environment: every problem at once, and no secret in any message."""
+
+import os
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from runtime.errors import SettingsError
+from schemas.settings import PREFIX, Settings
+
+Model = TypeVar("Model", bound=Settings)
+
+
+def load(model: type[Model]) -> Model:
+    """The settings of one service, from the environment.
+
+    Each may also come from a file named by `HOOKLINE_<NAME>_FILE`, as container secrets do; a
+    line end at the end of the file is not part of the value.
+
+    Raises:
+        SettingsError: with every problem, none of them showing a value.
+    """
+    values, problems = _from_files(model)
+    try:
+        settings = model.model_validate(values)
+    except ValidationError as error:
+        unread = {problem.partition("_FILE: ")[0] for problem in problems}
+        for item in error.errors(include_input=False, include_url=False):
+            variable = PREFIX + str(item["loc"][0]).upper()
+            if variable not in unread:
+                problems.append(f"{variable}: {_wording(item['type'], item['msg'])}")
+    if problems:
+        raise SettingsError(sorted(problems))
+    return settings
+
+
+def effective(settings: Settings) -> dict[str, object]:
+    """The settings as they may be logged: a secret shows only that it is set."""
+    return settings.model_dump(mode="json")
+
+
+def _from_files(model: type[Settings]) -> tuple[dict[str, str], list[str]]:
+    values: dict[str, str] = {}
+    problems: list[str] = []
+    for name in model.model_fields:
+        variable = PREFIX + name.upper()
+        path = os.environ.get(f"{variable}_FILE")
+        if not path:
+            continue
+        if os.environ.get(variable):
+            problems.append(f"{variable}_FILE: given beside {variable}; keep one of the two")
+            continue
+        try:
+            values[name] = Path(path).read_text("utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(f"{variable}_FILE: cannot be read ({type(error).__name__})")
+    return values, problems
+
+
+def _wording(kind: str, message: str) -> str:
+    return "missing" if kind == "missing" else message.removeprefix("Value error, ")

@@ -1,0 +1,155 @@
+"""PostgreSQL: the engine, what its errors ask for, and rows in bulk."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from sqlalchemy import Table, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from runtime.errors import (
+    DatabaseUnavailableError,
+    DependencyError,
+    RejectError,
+    SchemaBehindError,
+    StopError,
+)
+from schemas.settings import DatabaseSettings
+from schemas.tables import REVISION, SCHEMA
+
+CONNECT_TIMEOUT_S: Final = 5.0
+STATEMENT_TIMEOUT_S: Final = 60.0
+
+_RETRIED: Final = ("08", "40", "53", "57", "58", "25006", "55P03", "3D000", "28")
+"""SQLSTATE prefixes of states that pass: no connection, serialization, resources, operator's
+intervention, I/O, a standby that takes no writes, locks, and a server being set up.
+
+Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
+
+_REJECTED: Final = ("22", "23", "54")
+"""Data that no column takes: values out of range, constraints, limits of the program."""
+
+
+def new_engine(
+    settings: DatabaseSettings,
+    service: str,
+    *,
+    command_timeout_s: float | None = STATEMENT_TIMEOUT_S,
+) -> AsyncEngine:
+    """An engine for one service. Connects when first used; the caller disposes of it."""
+    url = make_url(settings.database_url.get_secret_value())
+    return create_async_engine(
+        url.set(drivername="postgresql+asyncpg"),
+        pool_size=4,
+        max_overflow=0,
+        hide_parameters=True,
+        connect_args={
+            "timeout": CONNECT_TIMEOUT_S,
+            "command_timeout": command_timeout_s,
+            "server_settings": {
+                "application_name": f"hookline.{service}",
+                "timezone": "UTC",
+                "jit": "off",
+            },
+        },
+    )
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One transaction, committed at the end. Errors come out as what they ask for.
+
+    Raises:
+        DatabaseUnavailableError: try again.
+        RejectError: PostgreSQL will never take these rows (`sqlstate_…`).
+        StopError: anything else, such as a missing table or permission.
+    """
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise _translate(error) from error
+    except (OSError, TimeoutError, PoolTimeoutError) as error:
+        raise DatabaseUnavailableError(type(error).__name__) from error
+
+
+def _translate(error: DBAPIError) -> Exception:
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        if error.connection_invalidated or isinstance(error, InterfaceError):
+            return DatabaseUnavailableError(type(error.orig).__name__)
+        return StopError(f"the database driver refused: {type(error.orig).__name__}")
+    if state.startswith(_RETRIED):
+        return DatabaseUnavailableError(f"sqlstate {state}")
+    if state.startswith(_REJECTED):
+        return RejectError(f"sqlstate_{state}", type(error.orig).__name__)
+    return StopError(f"PostgreSQL refused a statement: sqlstate {state}")
+
+
+async def require_revision(engine: AsyncEngine, needed: str = REVISION) -> None:
+    """Returns when the database is at the revision that this release needs, or beyond it.
+
+    Revisions are numbered, so a database that a newer release migrated counts as beyond.
+
+    Raises:
+        DependencyError: PostgreSQL cannot be reached.
+        SchemaBehindError: migrations are missing.
+    """
+    try:
+        async with transaction(engine) as connection:
+            known = await connection.scalar(
+                text("SELECT to_regclass(:name) IS NOT NULL"),
+                {"name": f"{SCHEMA}.alembic_version"},
+            )
+            found = known and await connection.scalar(
+                text(f"SELECT max(version_num) FROM {SCHEMA}.alembic_version")  # noqa: S608
+            )
+    except (DatabaseUnavailableError, StopError) as error:
+        raise DependencyError(f"PostgreSQL cannot be used ({error}). Does it run?") from error
+    if not found or found < needed:
+        raise SchemaBehindError(
+            f"The database is at revision {found or 'none'} and must be at {needed}. "
+            "Run `hookline migrate` first."
+        )
+
+
+def column_types(table: Table, columns: Iterable[str]) -> dict[str, str]:
+    """The SQL types of some of a table's columns, by name."""
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # untyped there
+    return {name: table.c[name].type.compile(dialect) for name in columns}
+
+
+class BulkStatement:
+    """A statement over rows that travel as one array a column: `unnest($1::text[], …)`.
+
+    Three to ten times faster than a list of VALUES, and one plan for any number of rows.
+    """
+
+    def __init__(self, types: Mapping[str, str], statement: str) -> None:
+        """`types` are columns with their SQL types; `{rows}` in the statement is the relation."""
+        arrays = ", ".join(f"${n}::{type_}[]" for n, type_ in enumerate(types.values(), start=1))
+        rows = f"unnest({arrays}) AS rows ({', '.join(types)})"
+        self._sql = statement.format(rows=rows)
+
+    async def run(
+        self, connection: AsyncConnection, rows: Sequence[Sequence[Any]]
+    ) -> Sequence[Any]:
+        """Runs the statement over rows whose values stand in the order of the types."""
+        arrays = tuple(list(column) for column in zip(*rows, strict=True))
+        result = await connection.exec_driver_sql(self._sql, arrays)
+        return result.fetchall() if result.returns_rows else ()
+
+
+async def dispose(engine: AsyncEngine) -> None:
+    """Closes the engine's connections, for at most a few seconds."""
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await engine.dispose()
+    except (TimeoutError, OSError):
+        pass

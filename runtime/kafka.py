@@ -1,0 +1,115 @@
+"""How clients of Kafka are set up. Owns security, sizes and the first check of the topics."""
+
+import ssl
+import zlib
+from collections.abc import Iterable
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.helpers import create_ssl_context
+
+from runtime.errors import DependencyError, TopicsMissingError
+from schemas.settings import KafkaSettings
+from schemas.topics import max_record_bytes
+
+REQUEST_TIMEOUT_MS: Final = 10_000
+
+PARTITION_FETCH_BYTES: Final = 256 * 1024
+"""Read ahead per partition. A reader of 60 partitions then holds 15 MiB at most, and a larger
+record still comes, alone."""
+
+FETCH_BYTES: Final = 8 * 1024 * 1024
+
+
+def client_options(settings: KafkaSettings) -> dict[str, Any]:
+    """The keyword arguments that every client of this cluster takes."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap,
+        "security_protocol": settings.kafka_security_protocol,
+        "request_timeout_ms": REQUEST_TIMEOUT_MS,
+    }
+    if settings.kafka_security_protocol.endswith("SSL"):
+        options["ssl_context"] = _ssl_context(settings)
+    if settings.kafka_security_protocol.startswith("SASL"):
+        password = settings.kafka_sasl_password
+        options["sasl_mechanism"] = settings.kafka_sasl_mechanism
+        options["sasl_plain_username"] = settings.kafka_sasl_username
+        options["sasl_plain_password"] = password and password.get_secret_value()
+    return options
+
+
+def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
+    password = settings.kafka_ssl_password
+    try:
+        context: ssl.SSLContext = create_ssl_context(
+            cafile=settings.kafka_ssl_cafile,
+            certfile=settings.kafka_ssl_certfile,
+            keyfile=settings.kafka_ssl_keyfile,
+            password=password and password.get_secret_value(),
+        )
+    except OSError as error:
+        raise DependencyError(f"Kafka's certificates cannot be used: {error}") from error
+    return context
+
+
+def new_producer(settings: KafkaSettings, *, max_batch_bytes: int) -> AIOKafkaProducer:
+    """An idempotent producer that waits for all in-sync replicas, not started yet."""
+    return AIOKafkaProducer(
+        **client_options(settings),
+        acks="all",
+        enable_idempotence=True,
+        max_batch_size=max_batch_bytes,
+        max_request_size=max_record_bytes(settings.ingest_max_body_bytes),
+    )
+
+
+def new_consumer(settings: KafkaSettings, group: str) -> AIOKafkaConsumer:
+    """A consumer of a group that commits by hand. The caller subscribes, starts and stops it."""
+    return AIOKafkaConsumer(
+        **client_options(settings),
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_bytes=FETCH_BYTES,
+        max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+        session_timeout_ms=15_000,
+        heartbeat_interval_ms=3_000,
+        rebalance_timeout_ms=20_000,
+    )
+
+
+async def require_topics(producer: AIOKafkaProducer, topics: Iterable[str]) -> None:
+    """Returns when the cluster has all these topics.
+
+    Raises:
+        TopicsMissingError: it lacks some, which are named.
+    """
+    metadata = await producer.client.fetch_all_metadata()
+    missing = sorted(set(topics) - set(metadata.topics()))
+    if missing:
+        raise TopicsMissingError(
+            f"Kafka has no topic {', '.join(missing)}. Run `hookline topics apply`."
+        )
+
+
+async def start_client(client: AIOKafkaProducer | AIOKafkaConsumer, bootstrap: str) -> None:
+    """Connects a client.
+
+    Raises:
+        DependencyError: no broker answers.
+    """
+    try:
+        await client.start()
+    except (KafkaError, OSError) as error:
+        raise DependencyError(
+            f"Kafka cannot be reached at {bootstrap} ({type(error).__name__}). Does it run?"
+        ) from error
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key: CRC-32 modulo their number, librdkafka's default for keyed records.
+
+    Source: https://docs.confluent.io/platform/current/clients/librdkafka/html/md_CONFIGURATION.html
+    """
+    return zlib.crc32(key) % partitions

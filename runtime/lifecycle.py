@@ -1,0 +1,80 @@
+"""From start to stop of a service: event loop, logs, signals and exit code."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
+
+import stamina
+import structlog
+from uvloop import new_event_loop
+
+from runtime import logs
+from runtime.configuration import effective
+from runtime.errors import DependencyError, HooklineError
+from schemas.settings import Settings
+
+EXIT_OK: Final = 0
+EXIT_NO: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_UNREACHABLE: Final = 3
+
+log = structlog.get_logger()
+
+Main = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+"""A service: runs until the event is set, then drains and returns."""
+
+
+def run(service: str, settings: Settings, main: Main) -> int:
+    """Runs a service until SIGTERM or SIGINT, or until it fails; gives the exit code."""
+    logs.configure(settings, service)
+    # stamina would log each retry with its arguments, which here are people's messages.
+    stamina.instrumentation.set_on_retry_hooks([])
+    log.info("service_starting", settings=effective(settings))
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        try:
+            runner.run(_until_signal(main))
+        except DependencyError as error:
+            log.error("service_stopped", reason=error.reason, message=str(error))
+            return EXIT_UNREACHABLE
+        except HooklineError as error:
+            log.error("service_stopped", reason=error.reason, message=str(error))
+            return EXIT_NO
+        except Exception as error:  # noqa: BLE001  # the last frame: log it without people's texts
+            log.error("service_failed", error=type(error).__name__, at=_place(error))
+            return EXIT_NO
+    log.info("service_stopped", reason="asked")
+    return EXIT_OK
+
+
+async def _until_signal(main: Main) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await main(stop)
+
+
+async def unless_stopped(stop: asyncio.Event, work: Awaitable[None]) -> None:
+    """Awaits work, but no longer than until `stop` is set."""
+    task = asyncio.ensure_future(work)
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+    finally:
+        for pending in (task, stopped):
+            pending.cancel()
+        await asyncio.gather(task, stopped, return_exceptions=True)
+
+
+def _place(error: BaseException) -> list[str]:
+    """Where an error came from, innermost last. Its message may quote a record: it is left out."""
+    places = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        places.append(f"{code.co_filename.rsplit('/', 2)[-1]}:{traceback.tb_lineno} {code.co_name}")
+        traceback = traceback.tb_next
+    return places

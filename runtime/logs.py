@@ -1,0 +1,56 @@
+"""Logs: one JSON object a line, or lines for people. Owns what never gets into one.
+
+Events are constant names, values are fields: ids, counts, reasons; never texts, user names,
+tokens or secrets.
+"""
+
+import logging
+import sys
+from typing import Final
+
+import structlog
+
+from schemas.settings import Settings
+
+_QUIET: Final = ("aiokafka", "asyncio", "sqlalchemy", "alembic", "aiohttp")
+
+
+def configure(settings: Settings, service: str) -> None:
+    """Sends logs of this process to standard error, each with the name of its service."""
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    structlog.contextvars.bind_contextvars(service=service)
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    renderer: structlog.typing.Processor
+    if settings.log_format == "console":
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    else:
+        renderer = structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    _route_libraries(shared, renderer)
+
+
+def _route_libraries(
+    shared: list[structlog.typing.Processor], renderer: structlog.typing.Processor
+) -> None:
+    """Libraries' own log lines take the same form; only warnings and errors are kept."""
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,0 +1,61 @@
+"""Every Prometheus metric, declared once (design B7), and their text form."""
+
+import os
+from typing import Final
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+
+from schemas import metrics as names
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+DELIVERIES: Final = Counter(
+    names.DELIVERIES_TOTAL, "Webhook deliveries by what became of them.", ["outcome"]
+)
+INGEST_SECONDS: Final = Histogram(
+    names.INGEST_SECONDS,
+    "From the first byte of an accepted delivery's body to its acks.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+INFLIGHT_BYTES: Final = Gauge(
+    names.INFLIGHT_BYTES, "Body bytes held until Kafka has them.", multiprocess_mode="livesum"
+)
+CHANGES: Final = Counter(
+    names.CHANGES_TOTAL, "Changes by stage and what became of them.", ["stage", "field", "outcome"]
+)
+EVENT_AGE_SECONDS: Final = Histogram(
+    names.EVENT_AGE_SECONDS,
+    "From receipt to this stage having done it.",
+    ["stage", "field"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600, 3600),
+)
+LAG_RECORDS: Final = Gauge(
+    names.LAG_RECORDS,
+    "Records of a partition that a group has not committed.",
+    ["topic", "partition", "group"],
+)
+DEAD_LETTERS: Final = Counter(
+    names.DEAD_LETTERS_TOTAL, "Records rejected to dead letters.", ["stage", "reason"]
+)
+LAST_DELIVERY: Final = Gauge(
+    names.LAST_DELIVERY_TIMESTAMP_SECONDS,
+    "When an account's latest change was received, in Unix seconds.",
+    ["account"],
+)
+
+
+def render() -> bytes:
+    """All metrics in Prometheus' text form; of all processes, where several share a port."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest()
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped there
+    return generate_latest(registry)

@@ -1,0 +1,324 @@
+"""The loop that all workers share (design A6): fetch, effect, publish, commit.
+
+Owns the order of these steps, retries while a dependency is away, the isolation of records
+that cannot be processed, and the drain. What the effect is, the worker's handler knows.
+"""
+
+import asyncio
+from collections.abc import AsyncIterable, Awaitable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Final, Protocol, TypeVar
+
+import stamina
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from runtime import metrics
+from runtime.errors import KafkaUnavailableError, RejectError, RetryError
+from runtime.health import Readiness
+from runtime.publisher import OutRecord, Publisher
+from schemas.dead_letters import DeadLetter, Source, dead_letter_headers
+from schemas.settings import WorkerSettings
+from schemas.topics import DEAD_LETTERS, consumer_group
+
+FETCH_WAIT_MS: Final = 200
+REVOKE_TIMEOUT_S: Final = 10.0
+COMMIT_TIMEOUT_S: Final = 10.0
+BACKOFF_INITIAL_S: Final = 0.1
+BACKOFF_MAX_S: Final = 5.0
+RETRY_RECORD_BYTES: Final = 100
+
+VERSION: Final = version("hookline")
+
+Result = TypeVar("Result")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One consumed record."""
+
+    source: Source
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Of its value; headers are small."""
+        return RETRY_RECORD_BYTES + len(self.value or b"")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch: records to publish, and records to give up on."""
+
+    results: list[OutRecord] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+
+
+class Handler(Protocol):
+    """What one worker does with a batch.
+
+    `handle` must be repeatable: after a crash it sees the same records again. It raises
+    RetryError while a dependency is away and RejectError when something in the batch can never
+    be processed; the loop then halves the batch until it finds the record.
+    """
+
+    name: str
+    topics: Sequence[str]
+    publishes_to: Sequence[str]
+
+    async def handle(self, records: Sequence[Record]) -> Outcome:
+        """The effect of these records, in one transaction."""
+        ...
+
+
+def dead_letter(stage: str, record: Record, reason: str, detail: str) -> DeadLetter:
+    """The dead letter of a record."""
+    return DeadLetter(
+        stage, reason, detail, record.source, record.key, record.value, record.headers
+    )
+
+
+def batches(records: Iterable[Record], max_records: int, max_bytes: int) -> Iterator[list[Record]]:
+    """Records in their order, cut by count and bytes; a larger record is a batch of its own."""
+    batch: list[Record] = []
+    size_bytes = 0
+    for record in records:
+        full = len(batch) >= max_records or size_bytes + record.size_bytes > max_bytes
+        if batch and full:
+            yield batch
+            batch, size_bytes = [], 0
+        batch.append(record)
+        size_bytes += record.size_bytes
+    if batch:
+        yield batch
+
+
+def next_offsets(records: Iterable[Record]) -> dict[TopicPartition, int]:
+    """What to commit once these records are done: per partition, the offset after the last."""
+    offsets: dict[TopicPartition, int] = {}
+    for record in records:
+        partition = TopicPartition(record.source.topic, record.source.partition)
+        offsets[partition] = max(offsets.get(partition, 0), record.source.offset + 1)
+    return offsets
+
+
+class Loop:
+    """Runs one worker's handler over its topics until asked to stop."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        consumer: AIOKafkaConsumer,
+        publisher: Publisher,
+        settings: WorkerSettings,
+        readiness: Readiness,
+    ) -> None:
+        self._handler = handler
+        self._consumer = consumer
+        self._publisher = publisher
+        self._settings = settings
+        self._readiness = readiness
+        self._busy = asyncio.Lock()
+        self._retrying = False
+        self._log = log.bind(worker=handler.name)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Works until `stop` is set; then finishes the batch in flight, within the drain time.
+
+        A batch that waits for a dependency is given up at once: it is not committed, and comes
+        again.
+        """
+        self._consumer.subscribe(list(self._handler.topics), listener=_Rebalance(self))
+        work = asyncio.create_task(self._work(stop))
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done() and not self._retrying:
+                await asyncio.wait((work,), timeout=self._settings.drain_timeout_s)
+            if work.done():
+                await work
+            else:
+                self._log.warning("drain_cut_short")
+        finally:
+            for task in (work, stopped):
+                task.cancel()
+            await asyncio.gather(work, stopped, return_exceptions=True)
+
+    async def batch_done(self) -> None:
+        """Waits for the batch in flight, for at most 10 s: then another replica repeats it."""
+        try:
+            async with asyncio.timeout(REVOKE_TIMEOUT_S), self._busy:
+                pass
+        except TimeoutError:
+            self._log.warning("revoke_not_awaited")
+
+    def joined(self, partitions: Iterable[TopicPartition]) -> None:
+        """The group gave this replica its partitions: it is ready."""
+        self._log.info("partitions_assigned", count=len(list(partitions)))
+        self._readiness.ready("starting")
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            fetched = await self._consumer.getmany(
+                timeout_ms=FETCH_WAIT_MS, max_records=self._settings.worker_max_records
+            )
+            for batch in batches(
+                _records(fetched),
+                self._settings.worker_max_records,
+                self._settings.worker_max_batch_bytes,
+            ):
+                async with self._busy:
+                    if stop.is_set() or not await self._process(batch):
+                        break
+
+    async def _process(self, batch: list[Record]) -> bool:
+        """One batch from effect to commit. False when its partitions went to another replica."""
+        offsets = next_offsets(batch)
+        if not set(offsets) <= set(self._consumer.assignment()):
+            return False
+        await self._effect(batch)
+        return await self._commit(offsets)
+
+    async def _effect(self, batch: Sequence[Record]) -> None:
+        """Handles and publishes a batch. One with a bad record is halved until that is alone."""
+        try:
+            await self._publish(await self._handle(batch))
+        except RejectError as error:
+            if len(batch) == 1:
+                letter = dead_letter(self._handler.name, batch[0], error.reason, error.detail)
+                await self._publish(Outcome(dead=[letter]))
+            else:
+                middle = len(batch) // 2
+                await self._effect(batch[:middle])
+                await self._effect(batch[middle:])
+
+    async def _handle(self, batch: Sequence[Record]) -> Outcome:
+        async for attempt in self._attempts():
+            with attempt:
+                outcome = await self._once(self._handler.handle(batch))
+        return outcome
+
+    async def _publish(self, outcome: Outcome) -> None:
+        """Publishes results and dead letters and awaits every ack; what failed is sent again."""
+        waiting = [*outcome.results, *(self._dead_record(letter) for letter in outcome.dead)]
+        async for attempt in self._attempts():
+            with attempt:
+                waiting = await self._once(self._publish_once(waiting))
+                if waiting:
+                    raise KafkaUnavailableError(f"{len(waiting)} records not acknowledged")
+        for letter in outcome.dead:
+            metrics.DEAD_LETTERS.labels(letter.stage, letter.reason).inc()
+            self._log.warning("dead_letter", reason=letter.reason, **letter.source._asdict())
+
+    async def _publish_once(self, records: list[OutRecord]) -> list[OutRecord]:
+        """Those of the records that Kafka did not acknowledge.
+
+        There is no time-out: while Kafka is away the producer keeps the records and sends them
+        when it is back. The service only says that it is not ready.
+        """
+        if not records:
+            return []
+        acks = [self._publisher.publish(record) for record in records]
+        everything = asyncio.gather(*acks, return_exceptions=True)
+        try:
+            async with asyncio.timeout(self._settings.worker_produce_timeout_s):
+                results = await asyncio.shield(everything)
+        except TimeoutError:
+            self._wait_begins(KafkaUnavailableError("acks outstanding"))
+            results = await everything
+        for failure in results:
+            if failure is not None and not isinstance(failure, KafkaUnavailableError):
+                raise failure
+        return [record for record, failed in zip(records, results, strict=True) if failed]
+
+    def _dead_record(self, letter: DeadLetter) -> OutRecord:
+        headers = dead_letter_headers(letter, version=VERSION, failed_at=datetime.now(UTC))
+        return OutRecord(DEAD_LETTERS, letter.key or b"", letter.value, headers)
+
+    async def _commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
+        async for attempt in self._attempts():
+            with attempt:
+                try:
+                    async with asyncio.timeout(COMMIT_TIMEOUT_S):
+                        await self._once(self._consumer.commit(dict(offsets)))
+                except (CommitFailedError, IllegalStateError) as error:
+                    # After a rebalance the partitions are another replica's, which repeats them.
+                    self._log.info("commit_refused", error=type(error).__name__)
+                    return False
+                except (KafkaError, TimeoutError) as error:
+                    raise KafkaUnavailableError(type(error).__name__) from error
+        self._observe_lag(offsets)
+        return True
+
+    def _observe_lag(self, offsets: Mapping[TopicPartition, int]) -> None:
+        group = consumer_group(self._handler.name)
+        assigned = self._consumer.assignment()
+        for partition, offset in offsets.items():
+            end = partition in assigned and self._consumer.highwater(partition)
+            if end:
+                lag = metrics.LAG_RECORDS.labels(partition.topic, partition.partition, group)
+                lag.set(max(0, end - offset))
+
+    def forget_lag(self, partitions: Iterable[TopicPartition]) -> None:
+        """Another replica tells the lag of these partitions from now on."""
+        for partition in partitions:
+            labels = (partition.topic, str(partition.partition), consumer_group(self._handler.name))
+            with suppress(KeyError):
+                metrics.LAG_RECORDS.remove(*labels)
+
+    def _attempts(self) -> AsyncIterable[stamina.Attempt]:
+        return stamina.retry_context(
+            on=RetryError,
+            attempts=None,
+            timeout=None,
+            wait_initial=BACKOFF_INITIAL_S,
+            wait_max=BACKOFF_MAX_S,
+        )
+
+    async def _once(self, work: Awaitable[Result]) -> Result:
+        """One attempt. Says not ready when it fails for a dependency, ready when it does not."""
+        try:
+            result = await work
+        except RetryError as error:
+            self._wait_begins(error)
+            raise
+        if self._retrying:
+            self._retrying = False
+            self._readiness.ready("dependency")
+            self._log.info("dependency_back")
+        return result
+
+    def _wait_begins(self, error: RetryError) -> None:
+        if not self._retrying:
+            self._log.warning("dependency_away", reason=error.reason, detail=str(error))
+        self._retrying = True
+        self._readiness.not_ready("dependency")
+
+
+class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
+    """Lets the batch in flight end before its partitions go to another replica."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        await self._loop.batch_done()
+        self._loop.forget_lag(revoked)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self._loop.joined(assigned)
+
+
+def _records(fetched: Mapping[TopicPartition, Sequence[Any]]) -> Iterator[Record]:
+    for partition, messages in fetched.items():
+        for message in messages:
+            source = Source(partition.topic, partition.partition, message.offset)
+            yield Record(source, message.key, message.value, tuple(message.headers))

@@ -1,0 +1,196 @@
+"""What each service can be told (design B6): one model a service, prefix `HOOKLINE_`."""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX: Final = "HOOKLINE_"
+
+MIB: Final = 1024 * 1024
+
+
+def _bootstrap(text: str) -> str:
+    for server in text.split(","):
+        host, _, port = server.strip().rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+            raise ValueError("must be host:port, several separated by commas")
+    return text
+
+
+def _database_url(secret: SecretStr) -> SecretStr:
+    parts = urlsplit(secret.get_secret_value())
+    if parts.scheme not in ("postgresql", "postgres") or not parts.hostname or len(parts.path) < 2:
+        raise ValueError("must be postgresql://user:password@host:port/database")
+    return secret
+
+
+def _app_secrets(secret: SecretStr) -> SecretStr:
+    for pair in secret.get_secret_value().split(","):
+        app_id, _, key = pair.strip().partition(":")
+        if not app_id.isascii() or not app_id.isalnum() or not key.strip():
+            raise ValueError("must be app_id:secret, several separated by commas")
+    return secret
+
+
+def _not_blank(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().strip():
+        raise ValueError("must not be blank")
+    return secret
+
+
+class Settings(BaseSettings):
+    """What every service can be told."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        hide_input_in_errors=True,
+        extra="forbid",
+    )
+
+    log_format: Literal["json", "console"] = Field(
+        "json", description="One JSON object a line, or lines for people."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least level that is logged."
+    )
+
+
+class KafkaSettings(Settings):
+    """How to reach Kafka, and the largest record that passes."""
+
+    kafka_bootstrap: Annotated[str, AfterValidator(_bootstrap)] = Field(
+        description="Brokers to begin with: `host:port`, several separated by commas."
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How connections to Kafka are secured."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="SASL mechanism, for the two SASL protocols."
+    )
+    kafka_sasl_username: str | None = Field(None, description="SASL user.")
+    kafka_sasl_password: SecretStr | None = Field(None, description="SASL password.")
+    kafka_ssl_cafile: Path | None = Field(
+        None, description="CA certificates (PEM) to trust; the system's when not given."
+    )
+    kafka_ssl_certfile: Path | None = Field(None, description="Client certificate (PEM).")
+    kafka_ssl_keyfile: Path | None = Field(None, description="Key of the client certificate.")
+    kafka_ssl_password: SecretStr | None = Field(None, description="Password of that key.")
+    ingest_max_body_bytes: int = Field(
+        32 * MIB,
+        ge=1024,
+        le=256 * MIB,
+        description="The largest body that is accepted; a larger one is answered 413. Topics, "
+        "producers and consumers follow it: set it alike everywhere.",
+    )
+
+
+class DatabaseSettings(Settings):
+    """How to reach PostgreSQL."""
+
+    database_url: Annotated[SecretStr, AfterValidator(_database_url)] = Field(
+        description="`postgresql://user:password@host:port/database`."
+    )
+
+
+class TopicsSettings(KafkaSettings):
+    """What `topics apply` makes of the topics."""
+
+    topic_partitions: int = Field(
+        12, ge=1, le=1000, description="Partitions of each topic: the most replicas of a worker."
+    )
+    topic_replication_factor: int | None = Field(
+        None, ge=1, le=9, description="Copies of each record; three where the cluster has three."
+    )
+    topic_retention_days: int = Field(
+        7, ge=2, le=3650, description="How long raw and events topics keep their records."
+    )
+
+
+class MetricsSettings(Settings):
+    """Where a worker answers `/livez`, `/readyz` and `/metrics`."""
+
+    metrics_host: str = Field("127.0.0.1", description="Address of the health server.")
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="Port of the health server; 0 takes a free one."
+    )
+
+
+class IngestSettings(KafkaSettings):
+    """What `hookline ingest` can be told."""
+
+    app_secrets: Annotated[SecretStr, AfterValidator(_app_secrets)] = Field(
+        description="`app_id:secret`, several separated by commas: all are accepted at once."
+    )
+    verify_token: Annotated[SecretStr, AfterValidator(_not_blank)] = Field(
+        description="The verify token of the webhook's set-up in Meta's App Dashboard."
+    )
+    ingest_host: str = Field("127.0.0.1", description="Address to listen on.")
+    ingest_port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
+    ingest_processes: int = Field(
+        1, ge=1, le=64, description="Processes that share the port (SO_REUSEPORT)."
+    )
+    ingest_max_inflight_bytes: int = Field(
+        256 * MIB,
+        ge=1024,
+        description="Body bytes a process holds at once, Kafka's unacknowledged ones included; "
+        "beyond it the answer is 503.",
+    )
+    ingest_publish_timeout_s: float = Field(
+        4.0, gt=0, le=60, description="Wait for Kafka's acks; Meta's strictest page gives 5 s."
+    )
+    ingest_read_timeout_s: float = Field(
+        30.0, gt=0, le=600, description="Wait for a request's body to arrive."
+    )
+    drain_timeout_s: float = Field(
+        8.0, gt=0, le=600, description="After SIGTERM, wait for requests in flight."
+    )
+
+    @field_validator("ingest_max_inflight_bytes")
+    @classmethod
+    def _holds_the_largest_body(cls, limit_bytes: int, info: ValidationInfo) -> int:
+        if limit_bytes < info.data.get("ingest_max_body_bytes", 0):
+            raise ValueError("must not be less than HOOKLINE_INGEST_MAX_BODY_BYTES")
+        return limit_bytes
+
+    def secrets_by_app(self) -> list[tuple[str, bytes]]:
+        """App ids with their secrets, in the order given."""
+        pairs = (pair.strip() for pair in self.app_secrets.get_secret_value().split(","))
+        return [(app_id, key.encode()) for app_id, _, key in (p.partition(":") for p in pairs)]
+
+
+class WorkerSettings(KafkaSettings, DatabaseSettings, MetricsSettings):
+    """What `hookline worker NAME` can be told."""
+
+    worker_max_records: int = Field(
+        500, ge=1, le=10_000, description="The most records of one batch."
+    )
+    worker_max_batch_bytes: int = Field(
+        8 * MIB,
+        ge=1024,
+        description="Bytes fetched for one batch; a larger record is a batch of its own.",
+    )
+    worker_produce_timeout_s: float = Field(
+        30.0, gt=0, le=600, description="Wait for Kafka's acks of a batch's results."
+    )
+    drain_timeout_s: float = Field(
+        8.0, gt=0, le=600, description="After SIGTERM, wait for the batch in flight."
+    )
+
+
+class MigrateSettings(DatabaseSettings):
+    """What `hookline migrate` can be told."""
+
+    migrate_lock_timeout_s: float = Field(
+        10.0, gt=0, le=600, description="Wait for a table's lock before giving up."
+    )
+    migrate_statement_timeout_s: float = Field(
+        600.0, gt=0, description="The longest that one statement may take."
+    )
+    partition_months_ahead: int = Field(
+        3, ge=1, le=24, description="Monthly partitions made ahead of the current one."
+    )

@@ -1,0 +1,120 @@
+"""Claims and sightings in PostgreSQL. Owns the races between replicas.
+
+Two statements claim, for in READ COMMITTED a single one with a CTE misses rows that were
+committed while it waited: an INSERT that skips what is taken, then a SELECT of all.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runtime.database import BulkStatement, column_types
+from schemas.events import Verdict
+from schemas.identity import ClaimKey
+from schemas.splitting import Position
+from schemas.tables import claims, sightings
+from workers.dedupe.sighting import Claim, ContentId, Sighting
+
+_CLAIM_COLUMNS: Final = ("event_id", "content_hash", "delivery_id", "position", "received_at")
+_CLAIM_TYPES: Final = column_types(claims, _CLAIM_COLUMNS)
+
+_INSERT: Final = BulkStatement(
+    _CLAIM_TYPES,
+    f"INSERT INTO {claims.fullname} ({', '.join(_CLAIM_COLUMNS)}) "  # noqa: S608
+    "SELECT * FROM {rows} ON CONFLICT DO NOTHING",
+)
+
+# All contents of the events, not only those claimed now: an amendment is one beside others.
+_SELECT: Final = BulkStatement(
+    {"event_id": "text"},
+    "SELECT event_id, content_hash, received_at, delivery_id, position "  # noqa: S608
+    f"FROM {claims.fullname} WHERE event_id IN (SELECT rows.event_id FROM {{rows}})",
+)
+
+_LOCK: Final = BulkStatement(
+    {"event_id": "text", "content_hash": "text"},
+    "SELECT event_id, content_hash, received_at, delivery_id, position "  # noqa: S608
+    f"FROM {claims.fullname} WHERE (event_id, content_hash) IN (SELECT * FROM {{rows}}) "
+    "ORDER BY event_id, content_hash FOR UPDATE",
+)
+
+_LOWER: Final = BulkStatement(
+    _CLAIM_TYPES,
+    f"UPDATE {claims.fullname} AS claims SET delivery_id = rows.delivery_id, "  # noqa: S608
+    "position = rows.position, received_at = rows.received_at FROM {rows} "
+    "WHERE claims.event_id = rows.event_id AND claims.content_hash = rows.content_hash",
+)
+
+_SIGHTING_COLUMNS: Final = (
+    "received_at",
+    "delivery_id",
+    "position",
+    "event_id",
+    "content_hash",
+    "sent_at",
+    "verdict",
+)
+
+_SIGHT: Final = BulkStatement(
+    column_types(sightings, _SIGHTING_COLUMNS),
+    f"INSERT INTO {sightings.fullname} ({', '.join(_SIGHTING_COLUMNS)}) "  # noqa: S608
+    "SELECT * FROM {rows} ON CONFLICT DO NOTHING",
+)
+
+
+async def insert_claims(connection: AsyncConnection, wanted: Iterable[Claim]) -> None:
+    """Claims what nobody has claimed. In one order everywhere, so that replicas never deadlock."""
+    rows = [_claim_row(claim) for claim in sorted(wanted)]
+    await _INSERT.run(connection, rows)
+
+
+async def claims_of(
+    connection: AsyncConnection, event_ids: Iterable[str]
+) -> dict[ContentId, ClaimKey]:
+    """The claims on all contents of these events."""
+    return _read(await _SELECT.run(connection, [(event_id,) for event_id in event_ids]))
+
+
+async def lower_claims(
+    connection: AsyncConnection, wanted: Sequence[Claim]
+) -> dict[ContentId, ClaimKey]:
+    """Lowers these claims, unless another replica lowered them further; gives them as they are."""
+    locked = _read(await _LOCK.run(connection, [claim.content_id for claim in wanted]))
+    lower = [claim for claim in wanted if claim.key < locked[claim.content_id]]
+    if lower:
+        await _LOWER.run(connection, [_claim_row(claim) for claim in lower])
+    return locked | {claim.content_id: claim.key for claim in lower}
+
+
+async def insert_sightings(
+    connection: AsyncConnection, seen: Sequence[Sighting], verdicts: Sequence[Verdict]
+) -> None:
+    """A row for each sighting; the one that is there already keeps its verdict."""
+    rows = [
+        (
+            sighting.key.received_at,
+            sighting.key.delivery_id,
+            str(sighting.key.position),
+            sighting.identity.event_id,
+            sighting.identity.content_hash,
+            sighting.change.sent_at,
+            verdict,
+        )
+        for sighting, verdict in zip(seen, verdicts, strict=True)
+    ]
+    await _SIGHT.run(connection, rows)
+
+
+def _claim_row(claim: Claim) -> tuple[Any, ...]:
+    key = claim.key
+    return (*claim.content_id, key.delivery_id, str(key.position), key.received_at)
+
+
+def _read(rows: Iterable[Any]) -> dict[ContentId, ClaimKey]:
+    return {
+        ContentId(event_id, content_hash): ClaimKey(
+            received_at, str(delivery_id), Position.parse(position)
+        )
+        for event_id, content_hash, received_at, delivery_id, position in rows
+    }

@@ -1,0 +1,77 @@
+"""Persist's effect: events into their tables, one transaction a batch."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from runtime import metrics
+from runtime.database import transaction
+from runtime.worker import Outcome, Record, dead_letter
+from schemas.events import Event, MalformedEventError, decode_event
+from schemas.topics import EVENTS_TOPICS
+from workers.persist.fold import Content
+from workers.persist.merge import RowKey, merge
+from workers.persist.rows import rows_of
+from workers.persist.targets import (
+    AD_SIGHTINGS,
+    COMMENTS,
+    MENTIONS,
+    OTHER_EVENTS,
+    STORY_INSIGHTS,
+    Target,
+)
+
+# Every replica writes the tables in this order, so that none waits for another in a circle.
+TARGETS: Final = (COMMENTS, AD_SIGHTINGS, MENTIONS, STORY_INSIGHTS, OTHER_EVENTS)
+
+Told = defaultdict[Target, defaultdict[RowKey, list[Content]]]
+
+
+class PersistHandler:
+    """Stores events."""
+
+    name = "persist"
+    topics = tuple(EVENTS_TOPICS)
+    publishes_to = ()
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def handle(self, records: Sequence[Record]) -> Outcome:
+        """Stores these events in one transaction."""
+        outcome = Outcome()
+        events: list[Event] = []
+        for record in records:
+            try:
+                events.append(decode_event(record.value or b""))
+            except MalformedEventError as error:
+                outcome.dead.append(dead_letter(self.name, record, "malformed_event", str(error)))
+        if events:
+            await self._store(told_by(events))
+            self._count(events)
+        return outcome
+
+    async def _store(self, told: Told) -> None:
+        async with transaction(self._engine) as connection:
+            for target in TARGETS:
+                if target in told:
+                    await merge(connection, target, told[target])
+
+    def _count(self, events: Sequence[Event]) -> None:
+        now = datetime.now(UTC)
+        for event in events:
+            metrics.CHANGES.labels(self.name, event.field, "stored").inc()
+            age_s = (now - event.received_at).total_seconds()
+            metrics.EVENT_AGE_SECONDS.labels(self.name, event.field).observe(age_s)
+
+
+def told_by(events: Sequence[Event]) -> Told:
+    """What events tell about rows, by table and row."""
+    told: Told = defaultdict(lambda: defaultdict(list))
+    for event in events:
+        for row in rows_of(event):
+            told[row.target][row.key].append(row.content)
+    return told
