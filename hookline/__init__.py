@@ -1,0 +1,1 @@
+"""The operator's command: its verbs, and the embedded Kafka and PostgreSQL."""

@@ -1,0 +1,139 @@
+"""Brings a cluster's topics to what they should be: makes, widens, adjusts; never deletes."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from runtime.errors import DependencyError, StopError
+from runtime.kafka import client_options
+from schemas.settings import TopicsSettings
+from schemas.topics import TopicSpec, topic_specs
+
+FULL_REPLICATION: Final = 3
+SET_ON_TOPIC: Final = 1
+"""Kafka's mark of a setting that the topic itself carries, against one of the broker."""
+
+CONNECT_TIMEOUT_S: Final = 30.0
+
+log = structlog.get_logger()
+
+
+async def apply_topics(settings: TopicsSettings) -> list[str]:
+    """Makes the topics that are missing and adjusts those that are there; tells what it changed.
+
+    Raises:
+        DependencyError: Kafka cannot be reached.
+        StopError: Kafka refuses a change; the message says which.
+    """
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await admin.start()
+            return await _apply(admin, settings)
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise DependencyError(
+            f"Kafka cannot be reached at {settings.kafka_bootstrap} "
+            f"({type(error).__name__}). Does it run?"
+        ) from error
+    finally:
+        await admin.close()
+
+
+async def _apply(admin: AIOKafkaAdminClient, settings: TopicsSettings) -> list[str]:
+    brokers = len((await admin.describe_cluster())["brokers"])
+    specs = topic_specs(
+        partitions=settings.topic_partitions,
+        replication_factor=settings.topic_replication_factor or replication_for(brokers),
+        retention_days=settings.topic_retention_days,
+        max_body_bytes=settings.ingest_max_body_bytes,
+    )
+    existing = set(await admin.list_topics())
+    missing = [spec for spec in specs if spec.name not in existing]
+    present = [spec for spec in specs if spec.name in existing]
+    return [
+        *await _create(admin, missing),
+        *await _widen(admin, present),
+        *await _adjust(admin, present),
+    ]
+
+
+def replication_for(brokers: int) -> int:
+    """Copies of each record that a cluster of so many brokers gets by default."""
+    return FULL_REPLICATION if brokers >= FULL_REPLICATION else 1
+
+
+async def _create(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> list[str]:
+    if not specs:
+        return []
+    topics = [
+        NewTopic(spec.name, spec.partitions, spec.replication_factor, topic_configs=spec.config)
+        for spec in specs
+    ]
+    answer = await admin.create_topics(topics)
+    for name, code, *_ in answer.topic_errors:
+        _check(code, f"topic {name} cannot be made", allowed=TopicAlreadyExistsError)
+    return [f"made {spec.name} with {spec.partitions} partitions" for spec in specs]
+
+
+async def _widen(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> list[str]:
+    found = await admin.describe_topics([spec.name for spec in specs]) if specs else []
+    counts = {topic["topic"]: len(topic["partitions"]) for topic in found}
+    narrow = [spec for spec in specs if counts[spec.name] < spec.partitions]
+    if not narrow:
+        return []
+    answer = await admin.create_partitions(
+        {spec.name: NewPartitions(spec.partitions) for spec in narrow}
+    )
+    for name, code, *_ in answer.topic_errors:
+        _check(code, f"partitions of {name} cannot be added")
+    return [
+        f"widened {spec.name} from {counts[spec.name]} to {spec.partitions} partitions"
+        for spec in narrow
+    ]
+
+
+async def _adjust(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> list[str]:
+    if not specs:
+        return []
+    answers = await admin.describe_configs([_resource(spec.name) for spec in specs])
+    found = {
+        name: {entry[0]: (entry[1], entry[3] == SET_ON_TOPIC) for entry in entries}
+        for answer in answers
+        for _, _, _, name, entries in answer.resources
+    }
+    changes: list[str] = []
+    resources: list[ConfigResource] = []
+    for spec in specs:
+        differing = differing_config(spec.config, found[spec.name])
+        if differing:
+            # The request replaces all that a topic carries: what others set on it stays.
+            kept = {name: value for name, (value, ours) in found[spec.name].items() if ours}
+            resources.append(_resource(spec.name, {**kept, **spec.config}))
+            changes += [f"set {name}={value} on {spec.name}" for name, value in differing.items()]
+    if resources:
+        for answer in await admin.alter_configs(resources):
+            for code, _, _, name in answer.resources:
+                _check(code, f"settings of {name} cannot be changed")
+    return changes
+
+
+def differing_config(
+    wanted: Mapping[str, str], found: Mapping[str, tuple[str, bool]]
+) -> dict[str, str]:
+    """The wanted settings whose value in force is another one."""
+    return {name: value for name, value in wanted.items() if found.get(name, ("",))[0] != value}
+
+
+def _resource(name: str, config: Mapping[str, Any] | None = None) -> ConfigResource:
+    return ConfigResource(ConfigResourceType.TOPIC, name, dict(config) if config else None)
+
+
+def _check(code: int, message: str, allowed: type[KafkaError] | None = None) -> None:
+    error = for_code(code)
+    if code and error is not allowed:
+        raise StopError(f"Kafka refuses: {message} ({error.__name__}).")
