@@ -61,7 +61,9 @@ def retimed(world: World) -> list[Delivery]:
     """The same content with a new `entry.time`: whether Meta's retries do so is not known."""
     account = world.account()
     value = comments.organic(world, account)
-    return [shapes.change(world, "retimed", "comments", value, account) for _ in range(2)]
+    first = shapes.change(world, "retimed", "comments", value, account)
+    world.let_pass(60)
+    return [first, shapes.change(world, "retimed", "comments", value, account)]
 
 
 def rebatched(world: World) -> list[Delivery]:

@@ -70,7 +70,7 @@ class Report:
     states: Counter[State] = field(default_factory=Counter)
     acknowledged_changes: Counter[Field] = field(default_factory=Counter)
     acknowledged_bytes: int = 0
-    latencies_s: array[float] = field(default_factory=lambda: array("d"))
+    latencies_s: "array[float]" = field(default_factory=lambda: array("d"))
     elapsed_s: float = 0.0
 
     @property

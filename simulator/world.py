@@ -95,6 +95,10 @@ class World:
         """True as often as told."""
         return self.random.random() < probability
 
+    def let_pass(self, seconds: int) -> None:
+        """Simulated time goes on by so much."""
+        self._now_ms += seconds * 1000
+
     def now_ms(self) -> int:
         """Simulated time in milliseconds; it passes with each reading, by up to two seconds."""
         self._now_ms += 1 + int(2000 * self.random.random())
