@@ -29,32 +29,37 @@ async def open_connection(settings: MigrateSettings) -> AsyncIterator[AsyncConne
         DependencyError: PostgreSQL cannot be reached.
     """
     engine = new_engine(settings, "migrate", command_timeout_s=None)
+    connection = engine.connect()
     try:
-        try:
-            connection = await engine.connect()
-        except (DBAPIError, OSError, TimeoutError) as error:
-            cause = getattr(error, "orig", None) or error
-            raise DependencyError(
-                f"PostgreSQL cannot be used ({type(cause).__name__}). Does it run?"
-            ) from error
-        async with connection:
-            # Waits for another migration without a limit: that one has limits of its own.
-            await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
-            await connection.execute(
-                text(
-                    "SELECT set_config('lock_timeout', :lock, false), "
-                    "set_config('statement_timeout', :statement, false)"
-                ),
-                {
-                    "lock": f"{settings.migrate_lock_timeout_s:.3f}s",
-                    "statement": f"{settings.migrate_statement_timeout_s:.3f}s",
-                },
-            )
-            await connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-            await connection.commit()
-            yield connection
+        await _start(connection)
+        # Waits for another migration without a limit: that one has limits of its own.
+        await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+        await connection.execute(
+            text(
+                "SELECT set_config('lock_timeout', :lock, false), "
+                "set_config('statement_timeout', :statement, false)"
+            ),
+            {
+                "lock": f"{settings.migrate_lock_timeout_s * 1000:.0f}ms",
+                "statement": f"{settings.migrate_statement_timeout_s * 1000:.0f}ms",
+            },
+        )
+        await connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+        await connection.commit()
+        yield connection
     finally:
+        await connection.close()
         await dispose(engine)
+
+
+async def _start(connection: AsyncConnection) -> None:
+    try:
+        await connection.start()
+    except (DBAPIError, OSError, TimeoutError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise DependencyError(
+            f"PostgreSQL cannot be used ({type(cause).__name__}). Does it run?"
+        ) from error
 
 
 async def migrate(settings: MigrateSettings) -> None:

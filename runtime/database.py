@@ -137,13 +137,25 @@ class BulkStatement:
         rows = f"unnest({arrays}) AS rows ({', '.join(types)})"
         self._sql = statement.format(rows=rows)
 
-    async def run(
+    async def fetch(
         self, connection: AsyncConnection, rows: Sequence[Sequence[Any]]
     ) -> Sequence[Any]:
         """Runs the statement over rows whose values stand in the order of the types."""
-        arrays = tuple(list(column) for column in zip(*rows, strict=True))
-        result = await connection.exec_driver_sql(self._sql, arrays)
-        return result.fetchall() if result.returns_rows else ()
+        result = await connection.exec_driver_sql(self._sql, _arrays(rows))
+        return result.fetchall()
+
+    async def execute(self, connection: AsyncConnection, rows: Sequence[Sequence[Any]]) -> int:
+        """Runs a statement that returns no rows; gives the number of rows it wrote."""
+        result = await connection.exec_driver_sql(self._sql, _arrays(rows))
+        return result.rowcount
+
+
+def _arrays(rows: Sequence[Sequence[Any]]) -> tuple[list[Any] | None, ...]:
+    """One array a column. `unnest` fills what is missing with nulls, so a column of nothing but
+    nulls needs no array, which spares a good part of the encoding.
+    """
+    columns = zip(*rows, strict=True)
+    return tuple(None if column.count(None) == len(rows) else list(column) for column in columns)
 
 
 async def dispose(engine: AsyncEngine) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final, NoReturn
 
 import orjson
 
-LONG_INTEGER: Final = re.compile(rb"[^\"0-9.][0-9]{19}")
+LONG_INTEGER: Final = re.compile(rb"[:,\[\s]-?[0-9]{19}")
 """Digits that may be an integer beyond 64 bits, which orjson would round to a float."""
 
 

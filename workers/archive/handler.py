@@ -58,9 +58,9 @@ class ArchiveHandler:
             if now.date() != self._partitions_ensured:
                 await ensure_partitions(connection, MONTHS_AHEAD)
             if rows:
-                await _DELIVERIES.run(connection, list(rows.values()))
+                await _DELIVERIES.execute(connection, list(rows.values()))
             if letters:
-                await _DEAD_LETTERS.run(connection, letters)
+                await _DEAD_LETTERS.execute(connection, letters)
         self._partitions_ensured = now.date()
         done = datetime.now(UTC)
         for row in rows.values():

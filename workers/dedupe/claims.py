@@ -25,11 +25,14 @@ _INSERT: Final = BulkStatement(
     "SELECT * FROM {rows} ON CONFLICT DO NOTHING",
 )
 
-# All contents of the events, not only those claimed now: an amendment is one beside others.
+# What differs from the claims wanted: contents that were claimed before, and other contents of
+# the same events, for an amendment is one beside others. Most batches meet none.
 _SELECT: Final = BulkStatement(
-    {"event_id": "text"},
-    "SELECT event_id, content_hash, received_at, delivery_id, position "  # noqa: S608
-    f"FROM {claims.fullname} WHERE event_id IN (SELECT rows.event_id FROM {{rows}})",
+    {name: _CLAIM_TYPES[name] for name in _CLAIM_COLUMNS[:4]},
+    "SELECT claims.event_id, claims.content_hash, claims.received_at, "  # noqa: S608
+    f"claims.delivery_id, claims.position FROM {claims.fullname} AS claims JOIN {{rows}} "
+    "ON claims.event_id = rows.event_id WHERE NOT (claims.content_hash = rows.content_hash "
+    "AND claims.delivery_id = rows.delivery_id AND claims.position = rows.position)",
 )
 
 _LOCK: Final = BulkStatement(
@@ -63,28 +66,24 @@ _SIGHT: Final = BulkStatement(
 )
 
 
-async def insert_claims(connection: AsyncConnection, wanted: Iterable[Claim]) -> None:
-    """Claims what nobody has claimed. In one order everywhere, so that replicas never deadlock."""
-    rows = [_claim_row(claim) for claim in sorted(wanted)]
-    await _INSERT.run(connection, rows)
-
-
-async def claims_of(
-    connection: AsyncConnection, event_ids: Iterable[str]
-) -> dict[ContentId, ClaimKey]:
-    """The claims on all contents of these events."""
-    return _read(await _SELECT.run(connection, [(event_id,) for event_id in event_ids]))
+async def claim(connection: AsyncConnection, wanted: Sequence[Claim]) -> dict[ContentId, ClaimKey]:
+    """Claims what nobody has claimed; gives the claims on all contents of the events wanted."""
+    # In one order everywhere, so that replicas never wait for each other in a circle.
+    rows = [_claim_row(one) for one in sorted(wanted)]
+    await _INSERT.execute(connection, rows)
+    found = _read(await _SELECT.fetch(connection, [row[:4] for row in rows]))
+    return dict(wanted) | found
 
 
 async def lower_claims(
     connection: AsyncConnection, wanted: Sequence[Claim]
 ) -> dict[ContentId, ClaimKey]:
     """Lowers these claims, unless another replica lowered them further; gives them as they are."""
-    locked = _read(await _LOCK.run(connection, [claim.content_id for claim in wanted]))
-    lower = [claim for claim in wanted if claim.key < locked[claim.content_id]]
+    locked = _read(await _LOCK.fetch(connection, [one.content_id for one in wanted]))
+    lower = [one for one in wanted if one.key < locked[one.content_id]]
     if lower:
-        await _LOWER.run(connection, [_claim_row(claim) for claim in lower])
-    return locked | {claim.content_id: claim.key for claim in lower}
+        await _LOWER.execute(connection, [_claim_row(one) for one in lower])
+    return locked | dict(lower)
 
 
 async def insert_sightings(
@@ -103,12 +102,12 @@ async def insert_sightings(
         )
         for sighting, verdict in zip(seen, verdicts, strict=True)
     ]
-    await _SIGHT.run(connection, rows)
+    await _SIGHT.execute(connection, rows)
 
 
-def _claim_row(claim: Claim) -> tuple[Any, ...]:
-    key = claim.key
-    return (*claim.content_id, key.delivery_id, str(key.position), key.received_at)
+def _claim_row(one: Claim) -> tuple[Any, ...]:
+    key = one.key
+    return (*one.content_id, key.delivery_id, str(key.position), key.received_at)
 
 
 def _read(rows: Iterable[Any]) -> dict[ContentId, ClaimKey]:

@@ -14,7 +14,7 @@ from runtime.worker import Outcome, Record, dead_letter
 from schemas.events import Verdict, encode_event
 from schemas.identity import ClaimKey
 from schemas.topics import EVENTS_TOPICS, RAW_TOPICS, events_topic
-from workers.dedupe.claims import claims_of, insert_claims, insert_sightings, lower_claims
+from workers.dedupe.claims import claim, insert_sightings, lower_claims
 from workers.dedupe.sighting import (
     Claim,
     ContentId,
@@ -80,8 +80,7 @@ async def _claim(
 ) -> dict[ContentId, ClaimKey]:
     """Claims the contents seen; gives the claims on all contents of their events."""
     least = least_by_content(seen)
-    await insert_claims(connection, (Claim(id_, s.key) for id_, s in least.items()))
-    claims = await claims_of(connection, {content_id.event_id for content_id in least})
+    claims = await claim(connection, [Claim(id_, first.key) for id_, first in least.items()])
     earlier = lowered(least, claims)
     if earlier:
         claims |= await lower_claims(connection, earlier)

@@ -62,10 +62,14 @@ class PersistHandler:
 
     def _count(self, events: Sequence[Event]) -> None:
         now = datetime.now(UTC)
+        received: defaultdict[str, list[datetime]] = defaultdict(list)
         for event in events:
-            metrics.CHANGES.labels(self.name, event.field, "stored").inc()
-            age_s = (now - event.received_at).total_seconds()
-            metrics.EVENT_AGE_SECONDS.labels(self.name, event.field).observe(age_s)
+            received[event.field].append(event.received_at)
+        for field, times in received.items():
+            metrics.CHANGES.labels(self.name, field, "stored").inc(len(times))
+            age_seconds = metrics.EVENT_AGE_SECONDS.labels(self.name, field)
+            for time in times:
+                age_seconds.observe((now - time).total_seconds())
 
 
 def told_by(events: Sequence[Event]) -> Told:

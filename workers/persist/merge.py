@@ -27,34 +27,24 @@ RowKey = tuple[str, ...]
 CONTENTS: Final = "contents"
 
 
-class Merged(NamedTuple):
-    """How many rows were inserted, changed, and left as they were."""
-
-    new: int
-    changed: int
-    same: int
-
-
 async def merge(
     connection: AsyncConnection, target: Target, told: Mapping[RowKey, Iterable[Content]]
-) -> Merged:
+) -> None:
     """Merges what is told about rows of one table."""
     statements = _statements(target)
+    # In one order everywhere, so that replicas never wait for each other in a circle.
     contents = {key: united(told[key]) for key in sorted(told)}
     fresh = [_row(target, key, fold(contents[key], target.order)) for key in contents]
-    inserted = {tuple(row) for row in await statements.insert.run(connection, fresh)}
-    met = [key for key in contents if key not in inserted]
-    if not met:
-        return Merged(len(inserted), 0, 0)
+    if await statements.insert.execute(connection, fresh) == len(fresh):
+        return
     changed = []
-    for row in await statements.lock.run(connection, met):
+    for row in await statements.lock.fetch(connection, list(contents)):
         key, stored = _read(target, row)
         both = united(stored.values(), contents[key].values())
         if both != stored:
             changed.append(_row(target, key, fold(both, target.order)))
     if changed:
-        await statements.update.run(connection, changed)
-    return Merged(len(inserted), len(changed), len(met) - len(changed))
+        await statements.update.execute(connection, changed)
 
 
 class _Statements(NamedTuple):
@@ -79,7 +69,7 @@ def _statements(target: Target) -> _Statements:
     read = [*target.key, *target.folded, target.received, *HEAD, CONTENTS]
     insert = (
         f"INSERT INTO {table.fullname} ({', '.join(columns)}) "  # noqa: S608
-        f"SELECT * FROM {{rows}} ON CONFLICT DO NOTHING RETURNING {keys}"
+        f"SELECT * FROM {{rows}} ON CONFLICT DO NOTHING"
     )
     lock = (
         f"SELECT {', '.join(_readable(target, name) for name in read)} "  # noqa: S608
