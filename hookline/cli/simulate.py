@@ -210,6 +210,8 @@ def _run(
 
     from simulator.target import RemoteTargetError, require_local
 
+    if not target.url.startswith(("http://", "https://")):
+        _fail(f"{target.url} is no address of a receiver: it must be http://host:port.", code=2)
     if not options.allow_remote:
         try:
             require_local(target.url)
@@ -264,12 +266,21 @@ def _show(summary: dict[str, Any], *, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("", "", show_header=False)
-    for name, value in summary.items():
-        if isinstance(value, dict):
-            value = "\n".join(f"{key}: {number}" for key, number in value.items()) or "-"  # noqa: PLW2901
-        table.add_row(name.replace("_", " "), str(value))
-    Console().print(table)
+    console = Console()
+    parts = {"What was sent": {name: n for name, n in summary.items() if name != "expected"}}
+    if "expected" in summary:
+        parts["What must be stored of it"] = summary["expected"]
+    for title, counts in parts.items():
+        table = Table("", "", title=title, show_header=False)
+        for name, count in counts.items():
+            table.add_row(name.replace("_", " "), _cell(count))
+        console.print(table)
+
+
+def _cell(count: Any) -> str:
+    if isinstance(count, dict):
+        return "\n".join(f"{key}: {number}" for key, number in count.items()) or "-"
+    return "-" if count is None else str(count)
 
 
 def _finish(report: "Report") -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,6 +137,7 @@ def test_nothing_listening_gives_code_3(verb: str) -> None:
     [
         ["send", "--url", "http://192.0.2.1:8080"],
         ["burst", "--url", "http://example.com"],
+        ["send", "--url", "ftp://127.0.0.1"],
         ["send", "--case", "no such case"],
         ["send", "--field", "likes"],
         ["send", "--app-id", "43"],
@@ -182,3 +184,18 @@ def test_cases_are_listed(tmp_path: Path) -> None:
     assert "organic_then_ad" in run("cases").stdout
     assert run("cases", "--write", str(tmp_path), "--json").exit_code == 0
     assert (tmp_path / "comments" / "organic.json").exists()
+
+
+def test_progress_is_shown_on_terminals_only(
+    receiver: Receiver, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bar on standard error where a person looks; nothing where a log is written."""
+    arguments = ["send", "--url", receiver.url, "--app-id", "42", "--deliveries", "5", "--json"]
+    assert run(*arguments).stderr == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with pytest.raises(SystemExit) as ended:
+        app(arguments)
+    assert ended.value.code == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["sent"] == 5
+    assert "acknowledged" in err
