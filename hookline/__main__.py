@@ -1,0 +1,30 @@
+"""`hookline` and `python -m hookline`. Owns the exit codes: 0 ok, 1 no, 2 usage, 3 unreachable."""
+
+import sys
+
+from hookline.cli.app import app
+from runtime.errors import DependencyError, HooklineError, SettingsError
+from runtime.lifecycle import EXIT_NO, EXIT_UNREACHABLE, EXIT_USAGE
+
+
+def main() -> None:
+    """Runs the command. What a user can cause is told in a sentence, never as a traceback."""
+    try:
+        app()
+    except SettingsError as error:
+        _exit(str(error), EXIT_USAGE)
+    except DependencyError as error:
+        _exit(str(error), EXIT_UNREACHABLE)
+    except HooklineError as error:
+        _exit(str(error), EXIT_NO)
+    except KeyboardInterrupt:
+        _exit("Stopped.", EXIT_NO)
+
+
+def _exit(message: str, code: int) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""The `hookline` command: its verbs, mounted. What a verb needs is imported when it runs."""
+
+import typer
+
+from hookline.cli import demo, env, services, simulate, up
+
+app = typer.Typer(
+    name="hookline",
+    help="Instagram webhooks into SQL through Kafka: complete, once, within seconds.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+app.command("demo")(demo.demo)
+app.command("up")(up.up)
+app.command("env")(env.env)
+app.command("ingest")(services.ingest)
+app.command("worker")(services.worker)
+app.command("migrate")(services.migrate)
+app.add_typer(services.topics, name="topics")
+app.add_typer(simulate.app, name="simulate")

@@ -1,0 +1,156 @@
+"""A private Kafka: one node that is broker and controller, on 127.0.0.1."""
+
+import os
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from hookline.embedded.child import Program
+from hookline.embedded.ports import HOST
+from runtime.errors import DependencyError
+
+FORMAT_TIMEOUT_S: Final = 60
+PROBE_TIMEOUT_MS: Final = 2000
+
+JVM_OPTIONS: Final = (
+    "-Xms96m",
+    "-Xmx256m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:MaxMetaspaceSize=96m",
+    "-XX:ReservedCodeCacheSize=48m",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Djava.awt.headless=true",
+)
+"""Small and quick to start; the heap holds the few largest deliveries that are in flight."""
+
+LOGGING: Final = """\
+status = error
+appender.file.type = File
+appender.file.name = file
+appender.file.fileName = {path}
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = [%d] %p %m (%c)%n
+rootLogger.level = warn
+rootLogger.appenderRef.file.ref = file
+"""
+
+
+class Kafka:
+    """A private Kafka in a folder, on given ports."""
+
+    def __init__(
+        self, folder: Path, java: Path, jars: Sequence[Path], port: int, controller_port: int
+    ) -> None:
+        self._folder = folder
+        self._java = java
+        self._jars = jars
+        self._port = port
+        self._controller_port = controller_port
+
+    @property
+    def bootstrap(self) -> str:
+        """Where clients connect."""
+        return f"{HOST}:{self._port}"
+
+    def prepare(self) -> None:
+        """Writes the configuration, and formats the storage the first time.
+
+        Raises:
+            DependencyError: Java cannot do it.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._properties_path.write_text(self._properties())
+        self._logging_path.write_text(LOGGING.format(path=self._folder / "server.log"))
+        if (self._folder / "data" / "meta.properties").exists():
+            return
+        cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        done = subprocess.run(
+            self._command("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c"),
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=FORMAT_TIMEOUT_S,
+            check=False,
+        )
+        if done.returncode:
+            lines = (done.stderr or done.stdout).strip().splitlines()[-3:]
+            raise DependencyError("Kafka's storage cannot be set up:\n" + "\n".join(lines))
+
+    def program(self, log_path: Path) -> Program:
+        """The broker, as a child to run."""
+        return Program(
+            "kafka", self._command("kafka.Kafka"), self._environment(), log_path, self._ready
+        )
+
+    @property
+    def _properties_path(self) -> Path:
+        return self._folder / "server.properties"
+
+    @property
+    def _logging_path(self) -> Path:
+        return self._folder / "log4j2.properties"
+
+    def _command(self, main_class: str, *arguments: str) -> list[str | Path]:
+        classpath = os.pathsep.join(map(str, self._jars))
+        return [
+            self._java,
+            *JVM_OPTIONS,
+            f"-Dlog4j2.configurationFile={self._logging_path}",
+            "-cp",
+            classpath,
+            main_class,
+            *arguments,
+            self._properties_path,
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        # Each arena of glibc's allocator would keep memory of its own.
+        return {**os.environ, "MALLOC_ARENA_MAX": "2"}
+
+    def _properties(self) -> str:
+        settings = {
+            "process.roles": "broker,controller",
+            "node.id": 1,
+            "controller.quorum.voters": f"1@{HOST}:{self._controller_port}",
+            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{HOST}:{self._controller_port}",
+            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            "controller.listener.names": "CONTROLLER",
+            "log.dirs": self._folder / "data",
+            "auto.create.topics.enable": "false",
+            "group.initial.rebalance.delay.ms": 0,
+            "offsets.topic.replication.factor": 1,
+            "offsets.topic.num.partitions": 8,
+            "transaction.state.log.replication.factor": 1,
+            "transaction.state.log.min.isr": 1,
+            "transaction.state.log.num.partitions": 4,
+            "share.coordinator.state.topic.replication.factor": 1,
+            "share.coordinator.state.topic.min.isr": 1,
+            "num.network.threads": 2,
+            "num.io.threads": 4,
+            "num.replica.fetchers": 1,
+            "background.threads": 2,
+            "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
+            "log.index.size.max.bytes": 1024 * 1024,
+            "controlled.shutdown.enable": "false",
+        }
+        return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+    async def _ready(self) -> bool:
+        """Whether the broker is registered and answers."""
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=self.bootstrap, request_timeout_ms=PROBE_TIMEOUT_MS
+        )
+        try:
+            await admin.start()
+            return bool((await admin.describe_cluster())["brokers"])
+        except (KafkaError, OSError):
+            return False
+        finally:
+            await admin.close()
