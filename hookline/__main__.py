@@ -1,5 +1,6 @@
 """`hookline` and `python -m hookline`. Owns the exit codes: 0 ok, 1 no, 2 usage, 3 unreachable."""
 
+import logging
 import sys
 
 from hookline.cli.app import app
@@ -9,6 +10,8 @@ from runtime.lifecycle import EXIT_NO, EXIT_UNREACHABLE, EXIT_USAGE
 
 def main() -> None:
     """Runs the command. What a user can cause is told in a sentence, never as a traceback."""
+    # A dependency that is away is told once, by us, and not by each attempt of the client.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         app()
     except SettingsError as error:

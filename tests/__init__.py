@@ -1,0 +1,1 @@
+"""Hookline's tests."""

@@ -1,0 +1,1 @@
+"""The whole line, as its users run it."""

@@ -1,0 +1,1 @@
+"""Parts on a real Kafka and a real PostgreSQL."""
