@@ -1,0 +1,110 @@
+"""The demonstration from start to end."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from hookline.demo.outcome import in_flight, problems, read_outcome
+from hookline.demo.page import show
+from hookline.embedded.jars import Progress as DownloadProgress
+from hookline.embedded.pipeline import Plan, open_pipeline
+from hookline.embedded.stack import Announce
+from hookline.embedded.state import State
+from runtime.database import dispose, new_engine
+from schemas.settings import DatabaseSettings
+from simulator.expected import expect
+from simulator.report import Progress as SendProgress
+from simulator.report import Report
+from simulator.sender import SenderOptions, send
+from simulator.target import Target
+from simulator.traffic import mixed
+
+SETTLE_TIMEOUT_S: Final = 60.0
+SETTLE_PAUSE_S: Final = 0.2
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """What to show, and where to tell it. Tables go to `output`, progress to `console`."""
+
+    folder: Path
+    seed: int
+    deliveries: int
+    output: Console
+    console: Console
+    announce: Announce
+    progress: DownloadProgress | None
+
+
+async def run(demonstration: Demonstration) -> list[str]:
+    """Runs it; gives what did not add up: nothing, when all is well.
+
+    Raises:
+        DependencyError: something cannot be started.
+    """
+    announce = demonstration.announce
+    plan = Plan(demonstration.folder, announce=announce, progress=demonstration.progress)
+    async with open_pipeline(plan) as pipeline:
+        state = pipeline.state
+        started_s = time.monotonic()
+        report = await _send(demonstration, state)
+        announce("Waiting until every change is in its table …")
+        engine = _engine(state)
+        try:
+            await _settle(engine, report.acknowledged)
+            took_s = time.monotonic() - started_s
+            outcome = await read_outcome(engine)
+        finally:
+            await dispose(engine)
+        expected = expect(report.acknowledged_deliveries())
+        show(demonstration.output, report, expected, outcome)
+        announce(f"From the first delivery to the last row: {took_s:.1f} s. Stopping …")
+        return problems(outcome, expected, report.acknowledged_set())
+
+
+async def _send(demonstration: Demonstration, state: State) -> Report:
+    """Sends the traffic as Meta would, resends included."""
+    bar = Progress(
+        TextColumn("Sending deliveries"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=demonstration.console,
+        transient=True,
+        disable=not demonstration.console.is_terminal,
+    )
+    count = demonstration.deliveries
+    if not demonstration.console.is_terminal:
+        demonstration.announce(f"Sending {count} deliveries …")
+    with bar:
+        task = bar.add_task("", total=count)
+
+        def advance(progress: SendProgress) -> None:
+            bar.update(task, completed=progress.acknowledged + progress.refused)
+
+        target = Target(state.ingest_url, state.app_secret.encode(), state.app_id)
+        return await send(
+            target,
+            mixed(demonstration.seed, count),
+            SenderOptions(concurrency=16, remember=True),
+            advance,
+        )
+
+
+async def _settle(engine: AsyncEngine, acknowledged: int) -> None:
+    """Returns when nothing is on its way any more, or after a minute."""
+    deadline_s = time.monotonic() + SETTLE_TIMEOUT_S
+    while (  # noqa: ASYNC110
+        await in_flight(engine, acknowledged) and time.monotonic() < deadline_s
+    ):
+        await asyncio.sleep(SETTLE_PAUSE_S)  # rows come from other processes: there is no event
+
+
+def _engine(state: State) -> AsyncEngine:
+    settings = DatabaseSettings.model_validate({"database_url": state.database_url})
+    return new_engine(settings, "demo")
