@@ -1,0 +1,1 @@
+"""The public contract, name by name: a change here breaks somebody."""

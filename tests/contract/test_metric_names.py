@@ -1,0 +1,36 @@
+"""Metrics and their labels, as dashboards and alarms query them."""
+
+import pytest
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
+
+from runtime import metrics
+
+METRICS: dict[str, tuple[MetricWrapperBase, type[MetricWrapperBase], tuple[str, ...]]] = {
+    "hookline_deliveries_total": (metrics.DELIVERIES, Counter, ("outcome",)),
+    "hookline_ingest_seconds": (metrics.INGEST_SECONDS, Histogram, ()),
+    "hookline_changes_total": (metrics.CHANGES, Counter, ("stage", "field", "outcome")),
+    "hookline_event_age_seconds": (metrics.EVENT_AGE_SECONDS, Histogram, ("stage", "field")),
+    "hookline_lag_records": (metrics.LAG_RECORDS, Gauge, ("topic", "partition", "group")),
+    "hookline_dead_letters_total": (metrics.DEAD_LETTERS, Counter, ("stage", "reason")),
+    "hookline_last_delivery_timestamp_seconds": (metrics.LAST_DELIVERY, Gauge, ("account",)),
+}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_name_kind_and_labels(name: str) -> None:
+    """Literally."""
+    metric, kind, labels = METRICS[name]
+    (family,) = metric.describe()
+    told = f"{family.name}_total" if kind is Counter else family.name
+    assert told == name
+    assert isinstance(metric, kind)
+    assert metric._labelnames == labels
+
+
+def test_they_are_all_on_the_page() -> None:
+    """Under `/metrics`, in Prometheus' text form."""
+    page = metrics.render().decode()
+    for name, (_, kind, _) in METRICS.items():
+        family = name.removesuffix("_total") if kind is Counter else name
+        assert f"# HELP {name} " in page or f"# HELP {family} " in page
