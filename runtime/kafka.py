@@ -15,6 +15,12 @@ from schemas.topics import max_record_bytes
 
 REQUEST_TIMEOUT_MS: Final = 10_000
 
+SESSION_TIMEOUT_MS: Final = 6_000
+"""After so long a killed replica's partitions go to another; the least that brokers allow."""
+
+REBALANCE_TIMEOUT_MS: Final = 8_000
+"""Shorter than the request's own time-out, which a waiting JoinGroup would run into."""
+
 PARTITION_FETCH_BYTES: Final = 256 * 1024
 """Read ahead per partition. A reader of 60 partitions then holds 15 MiB at most, and a larger
 record still comes, alone."""
@@ -73,9 +79,9 @@ def new_consumer(settings: KafkaSettings, group: str) -> AIOKafkaConsumer:
         auto_offset_reset="earliest",
         fetch_max_bytes=FETCH_BYTES,
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
-        session_timeout_ms=15_000,
-        heartbeat_interval_ms=3_000,
-        rebalance_timeout_ms=20_000,
+        session_timeout_ms=SESSION_TIMEOUT_MS,
+        heartbeat_interval_ms=SESSION_TIMEOUT_MS // 3,
+        rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
     )
 
 

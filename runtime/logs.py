@@ -12,6 +12,8 @@ import structlog
 
 from schemas.settings import Settings
 
+REPETITION_S: Final = 10.0
+
 _QUIET: Final = ("aiokafka", "asyncio", "sqlalchemy", "alembic", "aiohttp")
 
 
@@ -49,8 +51,25 @@ def _route_libraries(
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(Repetitions())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+class Repetitions(logging.Filter):
+    """Lets each message through once in ten seconds: clients tell every attempt to reconnect."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told_s: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this message was not told lately."""
+        place = f"{record.name}:{record.lineno}"
+        if record.created - self._told_s.get(place, 0.0) < REPETITION_S:
+            return False
+        self._told_s[place] = record.created
+        return True

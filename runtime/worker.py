@@ -26,7 +26,7 @@ from schemas.settings import WorkerSettings
 from schemas.topics import DEAD_LETTERS, consumer_group
 
 FETCH_WAIT_MS: Final = 200
-REVOKE_TIMEOUT_S: Final = 10.0
+REVOKE_TIMEOUT_S: Final = 5.0
 COMMIT_TIMEOUT_S: Final = 10.0
 BACKOFF_INITIAL_S: Final = 0.1
 BACKOFF_MAX_S: Final = 5.0
@@ -153,7 +153,7 @@ class Loop:
             await asyncio.gather(work, stopped, return_exceptions=True)
 
     async def batch_done(self) -> None:
-        """Waits for the batch in flight, for at most 10 s: then another replica repeats it."""
+        """Waits for the batch in flight, for at most 5 s: then another replica repeats it."""
         try:
             async with asyncio.timeout(REVOKE_TIMEOUT_S), self._busy:
                 pass
