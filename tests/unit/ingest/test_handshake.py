@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.handshake import Refusal, answer_handshake
@@ -26,6 +26,8 @@ def test_the_challenge_is_echoed() -> None:
 
 
 @given(st.from_regex(r"[A-Za-z0-9._-]{1,256}", fullmatch=True))
+@example("x")
+@example("._-" + "9" * 253)
 def test_every_sane_challenge_is_echoed(challenge: str) -> None:
     """Meta's pages call it an integer and a random string."""
     assert answer_handshake(QUERY | {"hub.challenge": challenge}, TOKEN.encode()) == challenge

@@ -132,3 +132,10 @@ def test_settings_do_not_change() -> None:
     settings = IngestSettings(**INGEST)
     with pytest.raises(ValidationError, match="frozen"):
         settings.ingest_port = 1  # type: ignore[misc]  # the point of the test
+
+
+def test_an_error_quotes_no_value() -> None:
+    """Not even one that nobody catches: a secret may have landed in the wrong variable."""
+    with pytest.raises(ValidationError) as caught:
+        IngestSettings(**INGEST | {"ingest_port": "hunter2hunter2", "log_level": "hunter2hunter2"})
+    assert "hunter2" not in str(caught.value)
