@@ -1,7 +1,7 @@
 """Brings a database to the newest revision. Owns the lock and the time limits."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ from alembic import command, context
 from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from runtime.database import dispose, new_engine
 from runtime.errors import DependencyError, StopError
@@ -28,10 +28,11 @@ async def open_connection(settings: MigrateSettings) -> AsyncIterator[AsyncConne
     Raises:
         DependencyError: PostgreSQL cannot be reached.
     """
-    engine = new_engine(settings, "migrate", command_timeout_s=None)
-    connection = engine.connect()
-    try:
-        await _start(connection)
+    async with AsyncExitStack() as stack:
+        engine = new_engine(settings, "migrate", command_timeout_s=None)
+        stack.push_async_callback(dispose, engine)
+        connection = await _connect(engine)
+        stack.push_async_callback(connection.close)
         # Waits for another migration without a limit: that one has limits of its own.
         await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
         await connection.execute(
@@ -47,14 +48,11 @@ async def open_connection(settings: MigrateSettings) -> AsyncIterator[AsyncConne
         await connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
         await connection.commit()
         yield connection
-    finally:
-        await connection.close()
-        await dispose(engine)
 
 
-async def _start(connection: AsyncConnection) -> None:
+async def _connect(engine: AsyncEngine) -> AsyncConnection:
     try:
-        await connection.start()
+        return await engine.connect()
     except (DBAPIError, OSError, TimeoutError) as error:
         cause = getattr(error, "orig", None) or error
         raise DependencyError(

@@ -1,5 +1,7 @@
 """`hookline worker NAME`: from settings to a running worker."""
 
+import typer
+
 from runtime.configuration import load
 from runtime.lifecycle import run
 from runtime.worker_service import serve_worker
@@ -7,22 +9,15 @@ from schemas.settings import WorkerSettings
 from workers.registry import WORKERS, handler_of
 
 
-class UnknownWorkerError(Exception):
-    """There is no worker of this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"There is no worker {name!r}. There are {', '.join(WORKERS)}.")
-
-
 def run_worker(name: str, replica: int) -> int:
     """Runs a worker until it is told to stop; gives the exit code.
 
     Raises:
-        UnknownWorkerError: no such worker.
+        typer.BadParameter: there is no such worker.
         SettingsError: settings are missing or wrong.
     """
     if name not in WORKERS:
-        raise UnknownWorkerError(name)
+        raise typer.BadParameter(f"there is no worker {name!r}, only {', '.join(WORKERS)}.")
     settings = load(WorkerSettings)
     service = name if replica == 1 else f"{name}-{replica}"
     return run(service, settings, lambda stop: serve_worker(name, handler_of(name), settings, stop))

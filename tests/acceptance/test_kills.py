@@ -66,7 +66,7 @@ async def _kill(pipeline: Pipeline, victim: str) -> None:
     pid = pipeline.state.pids[victim]
     os.kill(pid, signal.SIGKILL)
     async with asyncio.timeout(BACK_TIMEOUT_S):
-        while pipeline.state.pids.get(victim, pid) == pid:  # noqa: ASYNC110  # there is no event
+        while pipeline.state.pids.get(victim, pid) == pid:
             await asyncio.sleep(0.1)
     await asyncio.sleep(1)  # traffic between two kills
 
