@@ -1,0 +1,1 @@
+"""Pure decisions, package by package."""
