@@ -149,9 +149,12 @@ passed "nobody is root, root file systems are read-only, only ingest has a port 
 
 for container in $(containers); do
   docker inspect "$container"
-  docker top "$container" -ww -eo args 2>/dev/null || true
   docker logs "$container" 2>&1
 done >"$scratch/visible"
+for container in $(docker compose ps --quiet --status running); do
+  docker top "$container" -ww -eo pid,args
+done >>"$scratch/visible"
+[[ $(grep -c 'hookline worker' "$scratch/visible") -ge 3 ]] || failed "the process lists could not be read"
 docker image history --no-trunc hookline-ingest:acceptance >>"$scratch/visible"
 docker image history --no-trunc hookline-workers:acceptance >>"$scratch/visible"
 for secret in "$(cut -d : -f 2 "$HOOKLINE_SECRETS_DIR/app_secrets")" \
