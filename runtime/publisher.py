@@ -37,14 +37,14 @@ class OutRecord(NamedTuple):
     """A record to be published."""
 
     topic: str
-    key: bytes
+    key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes]]
 
     @property
     def size_bytes(self) -> int:
         """Key and value; headers are small."""
-        return len(self.key) + len(self.value or b"")
+        return len(self.key or b"") + len(self.value or b"")
 
 
 class _Waiting(NamedTuple):
@@ -118,7 +118,7 @@ class Publisher:
         """
         if record.size_bytes > self._max_bytes:
             raise RejectError("too_large", f"{record.size_bytes} bytes for {record.topic}")
-        lane_id = (record.topic, partition_of(record.key, self._partitions[record.topic]))
+        lane_id = (record.topic, partition_of(record.key or b"", self._partitions[record.topic]))
         waiting = _Waiting(record, asyncio.get_running_loop().create_future())
         lane = self._lanes.get(lane_id)
         if lane is None:

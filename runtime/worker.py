@@ -241,7 +241,7 @@ class Loop:
 
     def _dead_record(self, letter: DeadLetter) -> OutRecord:
         headers = dead_letter_headers(letter, version=VERSION, failed_at=datetime.now(UTC))
-        return OutRecord(DEAD_LETTERS, letter.key or b"", letter.value, headers)
+        return OutRecord(DEAD_LETTERS, letter.key, letter.value, headers)
 
     async def _commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
         async for attempt in self._attempts():

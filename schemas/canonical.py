@@ -1,7 +1,6 @@
 """JSON out: one exact text for each value. Owns content hashes and what jsonb columns hold."""
 
 import hashlib
-import math
 from collections.abc import Callable
 from json.encoder import encode_basestring
 from typing import Any, Final
@@ -17,14 +16,9 @@ def canonical_json(value: Any) -> bytes:
     r"""The one text of a JSON value: sorted keys, no spaces, UTF-8.
 
     Integers are exact, other numbers are written as Python's `repr`, lone surrogates as `\udxxx`.
-    Any nesting depth is written: the walk keeps its own stack.
+    Any nesting depth is written: the walk keeps its own stack. `decoding.decode` reads it back.
     """
-    return _write(value, _exact_string, repr)
-
-
-def transport_json(value: Any) -> bytes:
-    """`value` as JSON that `decoding.decode` reads back, for what orjson refuses to write."""
-    return _write(value, _exact_string, _storable_float)
+    return _write(value, _exact_string)
 
 
 def content_hash(value: Any) -> str:
@@ -40,8 +34,8 @@ def column_text(text: str) -> str:
 
 
 def column_json(value: Any) -> str:
-    """`value` as text for a jsonb column. Numbers beyond float range become their name, quoted."""
-    return _write(value, _storable_string, _storable_float).decode()
+    """`value` as text for a jsonb column."""
+    return _write(value, _storable_string).decode()
 
 
 def _exact_string(text: str) -> bytes:
@@ -53,11 +47,7 @@ def _storable_string(text: str) -> bytes:
     return _exact_string(column_text(text))
 
 
-def _storable_float(number: float) -> str:
-    return repr(number) if math.isfinite(number) else f'"{number!r}"'
-
-
-def _write(value: Any, string: Callable[[str], bytes], number: Callable[[float], str]) -> bytes:
+def _write(value: Any, string: Callable[[str], bytes]) -> bytes:
     out: list[bytes] = []
     # What is still to be written, last first. JSON has no bytes, so bytes here are punctuation.
     pending: list[Any] = [value]
@@ -74,7 +64,7 @@ def _write(value: Any, string: Callable[[str], bytes], number: Callable[[float],
         elif isinstance(item, int):
             out.append(b"%d" % item)
         elif isinstance(item, float):
-            out.append(number(item).encode())
+            out.append(repr(item).encode())
         elif isinstance(item, dict):
             _push_object(pending, item, string)
         else:

@@ -1,9 +1,9 @@
 """A raw delivery: what ingest publishes beside the body, and how readers get it back (B3)."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from schemas.events import format_time, parse_time
@@ -42,7 +42,7 @@ def delivery_headers(delivery: Delivery) -> Headers:
     ]
 
 
-def read_delivery(headers: Iterable[tuple[str, bytes]], body: bytes | None) -> Delivery:
+def read_delivery(headers: Iterable[tuple[str, bytes | None]], body: bytes | None) -> Delivery:
     """The delivery in a raw record.
 
     Raises:
@@ -51,16 +51,22 @@ def read_delivery(headers: Iterable[tuple[str, bytes]], body: bytes | None) -> D
     if body is None:
         raise MalformedDeliveryError("body")
     found = dict(headers)
-    texts = {}
+    delivery_id = _header(found, "delivery-id", lambda text: str(UUID(text)))
+    received_at = _header(found, "received-at", parse_time)
+    app_id, signature, source = (_header(found, name, str) for name in _TEXTS)
+    return Delivery(delivery_id, received_at, app_id, signature, source, body)
+
+
+_TEXTS: Final = ("app-id", "signature", "source")
+
+Parsed = TypeVar("Parsed")
+
+
+def _header(found: Mapping[str, bytes | None], name: str, parse: Callable[[str], Parsed]) -> Parsed:
+    value = found.get(name)
+    if value is None:
+        raise MalformedDeliveryError(name)
     try:
-        for name in ("delivery-id", "received-at", "app-id", "signature", "source"):
-            texts[name] = found[name].decode("ascii")
-        name = "delivery-id"
-        delivery_id = str(UUID(texts[name]))
-        name = "received-at"
-        received_at = parse_time(texts[name])
-    except (KeyError, ValueError) as error:
+        return parse(value.decode("ascii"))
+    except ValueError as error:
         raise MalformedDeliveryError(name) from error
-    return Delivery(
-        delivery_id, received_at, texts["app-id"], texts["signature"], texts["source"], body
-    )

@@ -1,14 +1,14 @@
 """The event: one change, identified, as `instagram.events.<field>` carries it (design B4)."""
 
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from schemas.canonical import transport_json
+from schemas.canonical import canonical_json
 from schemas.decoding import decode
-from schemas.fields import Field
+from schemas.fields import Field as FieldName
 from schemas.identity import ClaimKey, Identity, is_own
 from schemas.splitting import Change, Position
 
@@ -19,22 +19,51 @@ class MalformedEventError(ValueError):
     """A record of an events topic that is no event. Names the members at fault."""
 
 
+def format_time(moment: datetime) -> str:
+    """RFC 3339 in UTC with microseconds, as headers and events carry times."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def parse_time(text: str) -> datetime:
+    """The moment that `format_time` wrote. Raises ValueError for text without an offset."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without an offset")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:  # the first or last hours of the calendar
+        raise ValueError("a time beyond the calendar") from error
+
+
+def _strict_time(value: object) -> datetime:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    if not isinstance(value, str):
+        raise ValueError("a time is text")  # noqa: TRY004  # pydantic turns it into its own error
+    return parse_time(value)
+
+
+Time = Annotated[datetime, BeforeValidator(_strict_time)]
+
+_UUID: Final = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+
+
 class Event(BaseModel):
     """One change with its identity. `value` is what Meta sent, member for member."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     event_id: str
-    field: Field
+    field: FieldName
     platform_field: str | None
     object: str | None
     account_id: str | None
     natural_key: str
     content_hash: str
-    delivery_id: str
+    delivery_id: Annotated[str, Field(pattern=_UUID)]
     position: str
-    received_at: datetime
-    sent_at: datetime | None
+    received_at: Time
+    sent_at: Time | None
     is_test: bool
     is_own: bool | None
     value: Any
@@ -66,7 +95,7 @@ def encode_event(change: Change, identity: Identity, key: ClaimKey) -> bytes:
     try:
         return orjson.dumps(document)
     except TypeError:  # lone surrogates, integers beyond 64 bits, deep nesting
-        return transport_json(document)
+        return canonical_json(document)
 
 
 def decode_event(record: bytes) -> Event:
@@ -84,16 +113,3 @@ def decode_event(record: bytes) -> Event:
     except ValueError as error:
         raise MalformedEventError("unreadable") from error
     return event
-
-
-def format_time(moment: datetime) -> str:
-    """RFC 3339 in UTC with microseconds, as headers and events carry times."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-
-
-def parse_time(text: str) -> datetime:
-    """The moment that `format_time` wrote. Raises ValueError for text without an offset."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time without an offset")
-    return moment.astimezone(UTC)

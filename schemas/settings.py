@@ -21,8 +21,12 @@ def _bootstrap(text: str) -> str:
 
 
 def _database_url(secret: SecretStr) -> SecretStr:
-    parts = urlsplit(secret.get_secret_value())
-    if parts.scheme not in ("postgresql", "postgres") or not parts.hostname or len(parts.path) < 2:
+    try:
+        parts = urlsplit(secret.get_secret_value())
+        complete = bool(parts.hostname) and len(parts.path) > 1 and parts.port != 0
+    except ValueError:  # its message quotes the password
+        complete = False
+    if not complete or parts.scheme not in ("postgresql", "postgres"):
         raise ValueError("must be postgresql://user:password@host:port/database")
     return secret
 

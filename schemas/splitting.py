@@ -1,5 +1,6 @@
 """From the body of a delivery to its changes. Owns every body shape that Meta is known to send."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -18,6 +19,11 @@ MAX_ID_BYTES: Final = 400
 """A longer id is not one of Meta's: it counts as absent. Five of them fit an index row (2704)."""
 
 
+_POSITION: Final = re.compile(
+    r"([0-9]+)\.(changes|messaging|standby|flat|changed_fields)\.([0-9]+)"
+)
+
+
 class Position(NamedTuple):
     """Where in its delivery a change stood. Orders by entry, list name, index; as numbers."""
 
@@ -31,8 +37,10 @@ class Position(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "Position":
         """The position that `str` wrote. Raises ValueError for any other text."""
-        entry, list_name, item = text.split(".")
-        return cls(int(entry), list_name, int(item))
+        found = _POSITION.fullmatch(text)
+        if found is None:
+            raise ValueError("not a position")
+        return cls(int(found[1]), found[2], int(found[3]))
 
 
 class Change(NamedTuple):

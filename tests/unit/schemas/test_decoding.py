@@ -122,3 +122,33 @@ def test_floats_are_the_nearest_double(number: float) -> None:
     found = decode(f"[{number!r}]".encode())[0]
     assert found == number
     assert math.copysign(1, found) == math.copysign(1, number)
+
+
+@pytest.mark.parametrize("number", [b"1e400", b"-1e999", b"[1.8e308]"])
+def test_numbers_beyond_float_range_are_refused(number: bytes) -> None:
+    """Python would make infinity of them, which no JSON can carry on."""
+    with pytest.raises(UnreadableError, match="not_json"):
+        decode(number)
+
+
+def test_a_long_integer_is_exact_wherever_it_stands() -> None:
+    """At the start of a body as well, no digit is lost."""
+    assert decode(b"99999999999999999999") == 99999999999999999999
+
+
+@pytest.mark.parametrize("filling", [b"1", b"18446744073709551617", b'"\\ud800"'])
+def test_the_depth_limit_is_the_same_for_every_reader(filling: bytes) -> None:
+    """Whichever parser reads a body, 800 levels pass and 801 do not."""
+    for levels, readable in ((800, True), (801, False), (1010, False), (5000, False)):
+        body = b"[" * levels + filling + b"]" * levels
+        for read in (decode, decode_roughly):
+            if readable:
+                read(body)
+            else:
+                with pytest.raises(UnreadableError, match="too_deep"):
+                    read(body)
+
+
+def test_surrogates_sent_side_by_side_are_one_character() -> None:
+    """What transport would join is joined at once, so that hash and value belong together."""
+    assert decode(b'"\xed\xa0\xbd\xed\xb8\x80"') == "\U0001f600"

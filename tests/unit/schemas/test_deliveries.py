@@ -129,3 +129,18 @@ def test_equal_bodies_meet_and_others_do_not(one: bytes, other: bytes) -> None:
     """The key is the body's sha256 in hex."""
     assert body_key(one) == hashlib.sha256(one).hexdigest().encode()
     assert (body_key(one) == body_key(other)) == (one == other)
+
+
+@pytest.mark.parametrize("name", ["delivery-id", "received-at", "app-id", "signature", "source"])
+def test_a_null_header_is_a_missing_one(name: str) -> None:
+    """Kafka allows headers without a value; such a record is rejected, and stops nobody."""
+    headers = dict(delivery_headers(DELIVERY)) | {name: None}
+    with pytest.raises(MalformedDeliveryError, match=name):
+        read_delivery(headers.items(), b"")
+
+
+def test_a_time_beyond_the_calendar_is_malformed() -> None:
+    """The first hours of the year 1 do not exist in UTC."""
+    headers = dict(delivery_headers(DELIVERY)) | {"received-at": b"0001-01-01T00:00:00+05:00"}
+    with pytest.raises(MalformedDeliveryError, match="received-at"):
+        read_delivery(headers.items(), b"")

@@ -256,3 +256,22 @@ def test_times_without_an_offset_are_refused(text: str) -> None:
     """A guess would be off by hours."""
     with pytest.raises(ValueError, match=r".+"):
         parse_time(text)
+
+
+@pytest.mark.parametrize(
+    "moment", ["2026-01-01T00:00:00", "2026-01-01", 5, None, "0001-01-01T00:00:00+05:00"]
+)
+def test_a_time_without_an_offset_is_malformed(moment: object) -> None:
+    """A time that could not be compared would stop the worker for good."""
+    [change] = split(change_body("comments", {"id": "1"}))
+    record = json.loads(encoded(change))
+    with pytest.raises(MalformedEventError, match="received_at"):
+        decode_event(json.dumps(record | {"received_at": moment}).encode())
+
+
+def test_a_delivery_id_is_a_uuid() -> None:
+    """Any other text would be refused by the table."""
+    [change] = split(change_body("comments", {"id": "1"}))
+    record = json.loads(encoded(change))
+    with pytest.raises(MalformedEventError, match="delivery_id"):
+        decode_event(json.dumps(record | {"delivery_id": "1"}).encode())

@@ -139,3 +139,13 @@ def test_an_error_quotes_no_value() -> None:
     with pytest.raises(ValidationError) as caught:
         IngestSettings(**INGEST | {"ingest_port": "hunter2hunter2", "log_level": "hunter2hunter2"})
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["qx[zyv]kj", "qxz\u2100vkj"])
+def test_no_part_of_a_database_url_is_quoted(password: str) -> None:
+    """What the parser of URLs says of a wrong one quotes the password; we do not."""
+    with pytest.raises(ValidationError) as caught:
+        DatabaseSettings(database_url=SecretStr(f"postgresql://u:{password}@h/d"))
+    assert "must be postgresql://" in str(caught.value)
+    for part in ("qx", "zyv", "vkj"):
+        assert part not in str(caught.value)

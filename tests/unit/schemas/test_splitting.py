@@ -403,3 +403,13 @@ class TestPayloadKey:
     def test_the_first_object_besides_the_addressing(self, item: Any, kind: str | None) -> None:
         """Values that are no objects are passed over."""
         assert payload_key(item) == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1_0.changes. 2", "+1.changes.2", "0.other.0", "0.changes", "0.changes.0.0", "٣.flat.0"],
+)
+def test_only_what_a_position_writes_is_read(text: str) -> None:
+    """Any other text is an error, not a position."""
+    with pytest.raises(ValueError, match="not a position"):
+        Position.parse(text)
