@@ -22,8 +22,8 @@ REBALANCE_TIMEOUT_MS: Final = 8_000
 """Shorter than the request's own time-out, which a waiting JoinGroup would run into."""
 
 PARTITION_FETCH_BYTES: Final = 256 * 1024
-"""Read ahead per partition. A reader of 60 partitions then holds 15 MiB at most, and a larger
-record still comes, alone."""
+"""Read ahead per partition: 15 MiB for a reader of 60 partitions. A larger record comes all the
+same, so a reader that holds large ones pauses."""
 
 FETCH_BYTES: Final = 8 * 1024 * 1024
 

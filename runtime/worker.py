@@ -6,7 +6,7 @@ that cannot be processed, and the drain. What the effect is, the worker's handle
 
 import asyncio
 from collections.abc import AsyncIterable, Awaitable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -170,14 +170,34 @@ class Loop:
             fetched = await self._consumer.getmany(
                 timeout_ms=FETCH_WAIT_MS, max_records=self._settings.worker_max_records
             )
-            for batch in batches(
-                _records(fetched),
-                self._settings.worker_max_records,
-                self._settings.worker_max_batch_bytes,
-            ):
-                async with self._busy:
-                    if stop.is_set() or not await self._process(batch):
-                        break
+            records = _records(fetched)
+            del fetched
+            with self._reading_ahead(sum(record.size_bytes for record in records)):
+                await self._handle_all(records, stop)
+
+    async def _handle_all(self, records: list[Record], stop: asyncio.Event) -> None:
+        for batch in batches(
+            records, self._settings.worker_max_records, self._settings.worker_max_batch_bytes
+        ):
+            async with self._busy:
+                if stop.is_set() or not await self._process(batch):
+                    break
+
+    @contextmanager
+    def _reading_ahead(self, held_bytes: int) -> Iterator[None]:
+        """Reads on meanwhile, unless what is held is large already.
+
+        A fetch brings one record at least, however large, from a partition that has nothing
+        buffered: of many partitions with the largest bodies, one each would pile up.
+        """
+        if held_bytes <= self._settings.worker_max_batch_bytes:
+            yield
+            return
+        self._consumer.pause(*self._consumer.assignment())
+        try:
+            yield
+        finally:
+            self._consumer.resume(*self._consumer.assignment())
 
     async def _process(self, batch: list[Record]) -> bool:
         """One batch from effect to commit. False when its partitions went to another replica."""
@@ -317,8 +337,14 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         self._loop.joined(assigned)
 
 
-def _records(fetched: Mapping[TopicPartition, Sequence[Any]]) -> Iterator[Record]:
-    for partition, messages in fetched.items():
-        for message in messages:
-            source = Source(partition.topic, partition.partition, message.offset)
-            yield Record(source, message.key, message.value, tuple(message.headers))
+def _records(fetched: Mapping[TopicPartition, Sequence[Any]]) -> list[Record]:
+    return [
+        Record(
+            Source(partition.topic, partition.partition, message.offset),
+            message.key,
+            message.value,
+            tuple(message.headers),
+        )
+        for partition, messages in fetched.items()
+        for message in messages
+    ]

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from runtime.errors import DependencyError
+
 topics = typer.Typer(no_args_is_help=True, help="Kafka's topics.")
 
 
@@ -24,7 +26,13 @@ def worker(
     replica: Annotated[int, typer.Option(min=1, help="Its number, for logs.")] = 1,
 ) -> None:
     """Run one worker, until stopped. Settings: environment. Start as many as you like."""
-    from hookline.cli.worker import run_worker  # noqa: PLC0415
+    try:
+        from hookline.cli.worker import run_worker  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise DependencyError(
+            f"Workers need {error.name}, which is not installed here: `pip install "
+            "'hookline[workers]'`. In containers, use the image hookline-workers."
+        ) from error
 
     raise typer.Exit(run_worker(name, replica))
 
