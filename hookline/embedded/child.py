@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import structlog
-
-from hookline.embedded.reaper import Reaper
+from hookline.embedded.reaper import Reaper, kill_group
 from runtime.errors import DependencyError
 
 PROBE_PAUSE_S: Final = 0.1
@@ -20,7 +18,12 @@ RESTART_PAUSE_MAX_S: Final = 5.0
 MAX_LOG_BYTES: Final = 10 * 1024 * 1024
 LOG_TAIL_LINES: Final = 3
 
-log = structlog.get_logger()
+SERVICE_STOP_TIMEOUT_S: Final = 4.0
+SERVER_STOP_TIMEOUT_S: Final = 5.0
+"""Ingest, then the workers, then the servers: at the worst 13 s, of 15 that a stop may take."""
+
+Announce = Callable[[str], None]
+"""Told a line for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +35,19 @@ class Program:
     env: Mapping[str, str]
     log_path: Path
     ready: Callable[[], Awaitable[bool]]
+    stop_timeout_s: float
     ready_timeout_s: float = 60.0
     stop_signal: signal.Signals = signal.SIGTERM
-    stop_timeout_s: float = 10.0
     cwd: Path | None = None
 
 
 class Child:
     """One running program. `pid` is that of the program itself, and changes with a restart."""
 
-    def __init__(self, program: Program, reaper: Reaper) -> None:
+    def __init__(self, program: Program, reaper: Reaper, announce: Announce) -> None:
         self.program = program
         self._reaper = reaper
+        self._announce = announce
         self._process: Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self.on_restart: Callable[[], None] = lambda: None
@@ -60,16 +64,16 @@ class Child:
         Raises:
             DependencyError: it ended, or was not ready in time; the message has its last lines.
         """
-        process = await self._spawn()
-        ended = asyncio.create_task(self._ended(process))
         try:
-            async with asyncio.timeout(self.program.ready_timeout_s):
-                while not await self.program.ready():
-                    if ended.done():
-                        raise DependencyError(self._story("ended at its start"))
-                    await asyncio.sleep(PROBE_PAUSE_S)
-        except TimeoutError as error:
-            raise DependencyError(self._story("was not ready in time")) from error
+            process = await self._spawn()
+        except OSError as error:
+            raise DependencyError(
+                f"{self.program.name} cannot be started: {error.filename}: {error.strerror}."
+            ) from error
+        ended = asyncio.create_task(self._ended(process))
+        if not await self._ready(ended):
+            what = await ended if ended.done() else "was not ready in time"
+            raise DependencyError(self._story(what))
         self._keeper = asyncio.create_task(self._keep(ended))
 
     async def stop(self) -> None:
@@ -87,13 +91,13 @@ class Child:
             async with asyncio.timeout(self.program.stop_timeout_s):
                 await self._ended(process)
         except TimeoutError:
-            log.warning("child_killed", child=self.program.name)
+            self._announce(f"{self.program.name} did not stop in time and was killed.")
             process.kill()
             await self._ended(process)
 
     async def _spawn(self) -> Process:
         path = self.program.log_path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
             path.replace(path.with_suffix(".log.1"))
         with path.open("ab") as output:
@@ -108,27 +112,18 @@ class Child:
                 start_new_session=True,
             )
         self._process = process
-        self._reaper.watch(process.pid)
+        self._reaper.watch(process.pid, self.program.stop_signal)
         return process
 
-    async def _ended(self, process: Process) -> None:
-        await process.wait()
+    async def _ended(self, process: Process) -> str:
+        """Returns when the process has ended, and nothing that it had started runs on."""
+        code = await process.wait()
+        kill_group(process.pid)
         self._reaper.forget(process.pid)
+        return f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with code {code}"
 
-    async def _keep(self, ended: asyncio.Task[None]) -> None:
-        """Starts the program again whenever it ends."""
-        pause_s = RESTART_PAUSE_S
-        while True:
-            await ended
-            log.warning("child_restarted", child=self.program.name)
-            await asyncio.sleep(pause_s)
-            process = await self._spawn()
-            self.on_restart()
-            ended = asyncio.create_task(self._ended(process))
-            ready = await self._ready_again(ended)
-            pause_s = RESTART_PAUSE_S if ready else min(pause_s * 2, RESTART_PAUSE_MAX_S)
-
-    async def _ready_again(self, ended: asyncio.Task[None]) -> bool:
+    async def _ready(self, ended: asyncio.Task[str]) -> bool:
+        """Awaits that the program is ready; false when it ended, or its time is over."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self.program.ready_timeout_s):
                 while not ended.done():
@@ -137,7 +132,45 @@ class Child:
                     await asyncio.sleep(PROBE_PAUSE_S)
         return False
 
+    async def _keep(self, ended: asyncio.Task[str]) -> None:
+        """Starts the program again whenever it ends."""
+        pause_s = RESTART_PAUSE_S
+        while True:
+            self._announce(f"{self.program.name} {await ended}. Starting it again …")
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, RESTART_PAUSE_MAX_S)
+            ended = asyncio.create_task(self._ended(await self._spawn_again()))
+            with suppress(OSError):  # a full disk: what is written then must not end the keeper
+                self.on_restart()
+            if await self._ready(ended):
+                pause_s = RESTART_PAUSE_S
+
+    async def _spawn_again(self) -> Process:
+        while True:
+            try:
+                return await self._spawn()
+            except OSError as error:
+                self._announce(f"{self.program.name} cannot be started: {error.strerror}.")
+                await asyncio.sleep(RESTART_PAUSE_MAX_S)
+
     def _story(self, what: str) -> str:
         path = self.program.log_path
         lines = path.read_text("utf-8", "replace").splitlines()[-LOG_TAIL_LINES:]
         return f"{self.program.name} {what}. The end of {path}:\n" + "\n".join(lines)
+
+
+async def stop_all(children: Sequence[Child]) -> None:
+    """Stops these children, all at once."""
+    await asyncio.gather(*(child.stop() for child in children))
+
+
+def pids_of(children: Sequence[Child]) -> dict[str, int]:
+    """Names and pids of the children that run."""
+    return {child.program.name: child.pid for child in children if child.pid is not None}
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

