@@ -77,7 +77,10 @@ def _user_for(folder: Path) -> tuple[int, int]:
 
 
 def _prefix(setpriv: str, uid: int, gid: int, grant: str) -> tuple[str, ...]:
-    caps = (f"--inh-caps=+{grant}", f"--ambient-caps=+{grant}") if grant else ()
+    # access(2), which initdb asks about its programs, takes capabilities from all but root unless
+    # this bit is set. Source: https://man7.org/linux/man-pages/man7/capabilities.7.html
+    fixup = "--securebits=+no_setuid_fixup"
+    caps = (f"--inh-caps=+{grant}", f"--ambient-caps=+{grant}", fixup) if grant else ()
     return (setpriv, f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *caps, "--")
 
 
