@@ -1,0 +1,1 @@
+"""How fast Hookline is on this machine. Measures from outside; asserts nothing."""
