@@ -5,21 +5,23 @@ already is locked, its contents are read back, and the fold is made anew. A row 
 is its own memory; only a row of several keeps them, in `contents`.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from functools import cache
 from typing import Any, Final, NamedTuple
 
 import orjson
-from sqlalchemy import DateTime
+from sqlalchemy import Column, DateTime
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeEngine
 
 from runtime.database import BulkStatement, column_types
+from schemas.canonical import column_json
 from schemas.events import format_time, parse_time
 from schemas.identity import ClaimKey
 from schemas.splitting import Position
-from workers.persist.fold import Content, Folded, Values, fold, united
+from workers.persist.fold import Content, Folded, fold, united
 from workers.persist.targets import HEAD, Target
 
 RowKey = tuple[str, ...]
@@ -94,7 +96,7 @@ def _readable(target: Target, name: str) -> str:
 
 def _row(target: Target, key: RowKey, folded: Folded) -> tuple[Any, ...]:
     head = folded.head
-    several = _dump(folded.contents) if len(folded.contents) > 1 else None
+    several = _dump(target, folded.contents) if len(folded.contents) > 1 else None
     last = (folded.last.received_at,) if target.last_received else ()
     return (
         *key,
@@ -120,7 +122,7 @@ def _read(target: Target, row: Sequence[Any]) -> tuple[RowKey, dict[str, Content
     return key, {content_hash: Content(content_hash, claim_key, values)}
 
 
-def _dump(contents: Iterable[Content]) -> str:
+def _dump(target: Target, contents: Iterable[Content]) -> str:
     """Contents as text for the `contents` column."""
     return orjson.dumps(
         [
@@ -129,20 +131,18 @@ def _dump(contents: Iterable[Content]) -> str:
                 "received_at": format_time(content.key.received_at),
                 "delivery_id": content.key.delivery_id,
                 "position": str(content.key.position),
-                "values": [_plain(value) for value in content.values],
+                "values": [
+                    value if value is None else _plain(value, column.type)
+                    for value, column in zip(content.values, _folded(target), strict=True)
+                ],
             }
             for content in contents
         ]
     ).decode()
 
 
-def _plain(value: Any) -> Any:
-    return format_time(value) if isinstance(value, datetime) else value
-
-
 def _load(target: Target, text: str) -> list[Content]:
     """The contents that `_dump` wrote."""
-    times = [isinstance(target.table.c[name].type, DateTime) for name in target.folded]
     return [
         Content(
             item["content_hash"],
@@ -151,14 +151,29 @@ def _load(target: Target, text: str) -> list[Content]:
                 item["delivery_id"],
                 Position.parse(item["position"]),
             ),
-            _typed(item["values"], times),
+            tuple(
+                value if value is None else _restored(value, column.type)
+                for value, column in zip(item["values"], _folded(target), strict=True)
+            ),
         )
-        for item in orjson.loads(text)
+        for item in json.loads(text)
     ]
 
 
-def _typed(values: Sequence[Any], times: Sequence[bool]) -> Values:
-    return tuple(
-        parse_time(value) if is_time and value is not None else value
-        for value, is_time in zip(values, times, strict=True)
-    )
+def _folded(target: Target) -> list[Column[Any]]:
+    return [target.table.c[name] for name in target.folded]
+
+
+def _plain(value: Any, kind: TypeEngine[Any]) -> Any:
+    """A column's value as JSON. One that is JSON is nested as it is, so that PostgreSQL gives it
+    one form; in a list, so that JSON's null is not the column's.
+    """
+    if isinstance(kind, JSONB):
+        return [orjson.Fragment(value)]
+    return format_time(value) if isinstance(kind, DateTime) else value
+
+
+def _restored(value: Any, kind: TypeEngine[Any]) -> Any:
+    if isinstance(kind, JSONB):
+        return column_json(value[0])
+    return parse_time(value) if isinstance(kind, DateTime) else value
