@@ -77,7 +77,9 @@ class Kafka:
         if (self._folder / "data" / "meta.properties").exists():
             return
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        command = self._command("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c")
+        # One argument, not two: an id may begin with a dash.
+        identity = f"--cluster-id={cluster_id}"
+        command = self._command("kafka.tools.StorageTool", "format", identity, "--config")
         failure = "Kafka's storage cannot be set up"
         run_tool(failure, command, self._environment(), FORMAT_TIMEOUT_S)
 

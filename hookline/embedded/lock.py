@@ -54,8 +54,13 @@ def holder(folder: Path) -> int | None:
 
 
 def _open(folder: Path) -> IO[str]:
-    folder.mkdir(parents=True, exist_ok=True)
-    return (folder / LOCK_FILE).open("a+")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / LOCK_FILE).open("a+")
+    except OSError as error:
+        raise FolderHeldError(
+            f"{folder} cannot be a data folder: {error.strerror}. Choose another with --data."
+        ) from error
 
 
 async def _hold(file: IO[str], folder: Path, announce: Callable[[str], None]) -> None:

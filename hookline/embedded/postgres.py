@@ -121,16 +121,22 @@ class Postgres:
     async def _ready(self) -> bool:
         """Whether the database can be used; makes it the first time."""
         try:
-            connection = await asyncpg.connect(
-                host=HOST,
-                port=self._port,
-                user=USER,
-                password=self._password,
-                database="postgres",
-                timeout=PROBE_TIMEOUT_S,
-            )
+            await self._ensure_database()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return False
+        except asyncpg.InternalClientError:  # the server ended in the middle of an answer
+            return False
+        return True
+
+    async def _ensure_database(self) -> None:
+        connection = await asyncpg.connect(
+            host=HOST,
+            port=self._port,
+            user=USER,
+            password=self._password,
+            database="postgres",
+            timeout=PROBE_TIMEOUT_S,
+        )
         try:
             known = await connection.fetchval(
                 "SELECT 1 FROM pg_database WHERE datname = $1", DATABASE
@@ -139,7 +145,6 @@ class Postgres:
                 await connection.execute(f"CREATE DATABASE {DATABASE}")
         finally:
             await connection.close()
-        return True
 
 
 def find_binaries() -> Path:

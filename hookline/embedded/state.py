@@ -87,8 +87,8 @@ def read_state(folder: Path) -> State:
     try:
         if holder(folder) is not None:
             return State.model_validate_json((folder / STATE_FILE).read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        pass  # it has not begun yet, or is not ready
+    except (OSError, ValidationError):
+        pass  # it has not begun yet, is not ready, or is not ours to read
     raise DependencyError(
         f"Nothing runs on {folder}, or it is not ready. Start it: hookline up --data {folder}"
     )
