@@ -13,7 +13,8 @@ import structlog
 
 from ingest.service import serve
 from runtime.errors import DependencyError
-from runtime.lifecycle import EXIT_UNREACHABLE, run, unless_stopped
+from runtime.lifecycle import CLOSE_TIMEOUT_S, EXIT_UNREACHABLE, Main, run, unless_stopped
+from runtime.metrics import forget_process
 from schemas.settings import IngestSettings
 
 RESTART_DELAY_S: Final = 1.0
@@ -25,18 +26,26 @@ log = structlog.get_logger()
 def run_ingest(settings: IngestSettings) -> int:
     """Runs ingest with as many processes as the settings say; gives the exit code."""
     if settings.ingest_processes == 1:
-        return run("ingest", settings, lambda stop: serve(settings, stop, shared_port=False))
+        return _run("ingest", settings, lambda stop: serve(settings, stop, shared_port=False))
     with ExitStack() as stack:
         # The metrics page of any process then tells the sums of all.
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hookline-metrics-"))
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        return run("ingest", settings, lambda stop: _supervise(settings, stop))
+        return _run("ingest", settings, lambda stop: _supervise(settings, stop))
+
+
+def _run(service: str, settings: IngestSettings, main: Main) -> int:
+    stop_timeout_s = settings.drain_timeout_s + CLOSE_TIMEOUT_S
+    return run(service, settings, main, stop_timeout_s=stop_timeout_s)
 
 
 async def _supervise(settings: IngestSettings, stop: asyncio.Event) -> None:
-    async with asyncio.TaskGroup() as group:
-        for number in range(1, settings.ingest_processes + 1):
-            group.create_task(_keep_running(number, settings, stop))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number in range(1, settings.ingest_processes + 1):
+                group.create_task(_keep_running(number, settings, stop))
+    except* DependencyError as errors:
+        raise errors.exceptions[0] from None
 
 
 async def _keep_running(number: int, settings: IngestSettings, stop: asyncio.Event) -> None:
@@ -70,11 +79,19 @@ async def _keep_running(number: int, settings: IngestSettings, stop: asyncio.Eve
 
 
 async def _ended(process: BaseProcess) -> None:
-    await asyncio.to_thread(process.join)
+    loop, gone = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(process.sentinel, gone.set)
+    try:
+        await gone.wait()
+    finally:
+        loop.remove_reader(process.sentinel)
+    process.join()
+    if process.pid is not None:
+        forget_process(process.pid)
 
 
 def _child(number: int, settings: IngestSettings) -> None:
-    sys.exit(run(f"ingest-{number}", settings, lambda stop: _serve_child(settings, stop)))
+    sys.exit(_run(f"ingest-{number}", settings, lambda stop: _serve_child(settings, stop)))
 
 
 async def _serve_child(settings: IngestSettings, stop: asyncio.Event) -> None:

@@ -4,12 +4,13 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import structlog
-from aiohttp import web
+from aiohttp import ClientError, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ingest.delivery_id import uuid7
 from ingest.inflight import InflightBytes
@@ -17,6 +18,7 @@ from ingest.signature import HEADER, SignatureError, signature_digest, signing_a
 from runtime import metrics
 from runtime.errors import KafkaUnavailableError
 from runtime.health import error_response
+from runtime.logs import place_of
 from runtime.publisher import OutRecord, Publisher
 from schemas.deliveries import Delivery, body_key, delivery_headers
 from schemas.settings import IngestSettings
@@ -68,7 +70,8 @@ class Receiver:
         """Ends every wait now: what is still in flight is answered 503."""
         now = asyncio.get_running_loop().time()
         for deadline in self._deadlines:
-            deadline.reschedule(now)
+            with suppress(RuntimeError):  # it is over at this very moment
+                deadline.reschedule(now)
 
     async def receive(self, request: web.Request) -> web.Response:
         """Answers `POST /webhooks/instagram`."""
@@ -77,6 +80,9 @@ class Receiver:
             await self._accept(request)
         except RefusalError as refusal:
             return _refuse(refusal)
+        except Exception as error:  # noqa: BLE001  # a resend may help, and the text is not for logs
+            log.error("delivery_failed", error=type(error).__name__, at=place_of(error))
+            return _refuse(RefusalError(503, "internal_error", "The delivery was not accepted."))
         self._accepted.inc()
         metrics.INGEST_SECONDS.observe(time.perf_counter() - started)
         return web.Response(text="ok")
@@ -134,6 +140,8 @@ class Receiver:
                         size_bytes += len(chunk)
                         chunks.append(chunk)
             complete = True
+        except (ClientError, ConnectionError, HttpProcessingError) as error:
+            raise RefusalError(400, "body_incomplete", "The body ended early.") from error
         finally:
             if not complete:
                 self._inflight.release(size_bytes)

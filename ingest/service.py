@@ -21,6 +21,7 @@ from schemas.topics import RAW_TOPICS
 PATH: Final = "/webhooks/instagram"
 READY_TIMEOUT_S: Final = 2.0
 CLOSE_TIMEOUT_S: Final = 1.0
+LINGERING_S: Final = 1.0
 
 log = structlog.get_logger()
 
@@ -51,6 +52,7 @@ async def _listening(
         access_log=None,
         auto_decompress=False,
         shutdown_timeout=settings.drain_timeout_s + CLOSE_TIMEOUT_S,
+        lingering_time=LINGERING_S,
     )
     await runner.setup()
     try:
@@ -100,6 +102,8 @@ def build_app(
 
 
 async def _kafka_problems(publisher: Publisher) -> list[str]:
+    if not publisher.usable:
+        return ["kafka_unavailable"]
     try:
         async with asyncio.timeout(READY_TIMEOUT_S):
             await require_topics(publisher.producer, RAW_TOPICS)

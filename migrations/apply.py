@@ -74,8 +74,10 @@ async def migrate(settings: MigrateSettings) -> None:
             await ensure_partitions(connection, settings.partition_months_ahead)
             await connection.commit()
         except DBAPIError as error:
+            # PostgreSQL's own words may quote a row.
             state = getattr(error.orig, "sqlstate", None)
-            raise StopError(f"A migration failed: sqlstate {state}: {error.orig}") from error
+            kind = type(error.orig).__name__
+            raise StopError(f"A migration failed: {kind}, sqlstate {state}.") from error
 
 
 def alembic_config() -> Config:

@@ -44,6 +44,8 @@ def new_engine(
 ) -> AsyncEngine:
     """An engine for one service. Connects when first used; the caller disposes of it."""
     url = make_url(settings.database_url.get_secret_value())
+    if mode := url.query.get("sslmode"):  # libpq's word for what asyncpg calls ssl
+        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
     return create_async_engine(
         url.set(drivername="postgresql+asyncpg"),
         pool_size=4,

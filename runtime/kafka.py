@@ -1,10 +1,12 @@
 """How clients of Kafka are set up. Owns security, sizes and the first check of the topics."""
 
+import asyncio
 import ssl
 import zlib
 from collections.abc import Iterable
 from typing import Any, Final
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
@@ -14,6 +16,8 @@ from schemas.settings import KafkaSettings
 from schemas.topics import max_record_bytes
 
 REQUEST_TIMEOUT_MS: Final = 10_000
+START_TIMEOUT_S: Final = 10.0
+STOP_TIMEOUT_S: Final = 3.0
 
 SESSION_TIMEOUT_MS: Final = 6_000
 """After so long a killed replica's partitions go to another; the least that brokers allow."""
@@ -26,6 +30,9 @@ PARTITION_FETCH_BYTES: Final = 256 * 1024
 same, so a reader that holds large ones pauses."""
 
 FETCH_BYTES: Final = 8 * 1024 * 1024
+
+
+log = structlog.get_logger()
 
 
 def client_options(settings: KafkaSettings) -> dict[str, Any]:
@@ -103,14 +110,29 @@ async def start_client(client: AIOKafkaProducer | AIOKafkaConsumer, bootstrap: s
     """Connects a client.
 
     Raises:
-        DependencyError: no broker answers.
+        DependencyError: no broker answers, or not in time.
     """
     try:
-        await client.start()
-    except (KafkaError, OSError) as error:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            await client.start()
+    except (KafkaError, OSError, TimeoutError) as error:
         raise DependencyError(
             f"Kafka cannot be reached at {bootstrap} ({type(error).__name__}). Does it run?"
         ) from error
+
+
+async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+    """Stops a client, within 3 s. While Kafka is away that can hang, and raise what a task inside
+    got: both are logged, and the client is left to itself.
+    """
+    stopping = asyncio.ensure_future(client.stop())
+    done, _ = await asyncio.wait((stopping,), timeout=STOP_TIMEOUT_S)
+    if not done:
+        stopping.cancel()
+        await asyncio.wait((stopping,), timeout=STOP_TIMEOUT_S)
+    failed = not stopping.done() or stopping.cancelled() or stopping.exception() is not None
+    if failed:
+        log.warning("client_not_stopped", client=type(client).__name__)
 
 
 def partition_of(key: bytes, partitions: int) -> int:

@@ -1,6 +1,7 @@
 """From start to stop of a service: event loop, logs, signals and exit code."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
@@ -19,21 +20,28 @@ EXIT_NO: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_UNREACHABLE: Final = 3
 
+CLOSE_TIMEOUT_S: Final = 5.0
+"""What closing may take after a drain: clients of Kafka and PostgreSQL that do not answer."""
+
 log = structlog.get_logger()
 
 Main = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """A service: runs until the event is set, then drains and returns."""
 
 
-def run(service: str, settings: Settings, main: Main) -> int:
-    """Runs a service until SIGTERM or SIGINT, or until it fails; gives the exit code."""
+def run(service: str, settings: Settings, main: Main, *, stop_timeout_s: float) -> int:
+    """Runs a service until SIGTERM or SIGINT, or until it fails; gives the exit code.
+
+    A service that has not stopped `stop_timeout_s` after it was asked is ended as it is: what
+    it promised is in Kafka, and what it has not committed comes again.
+    """
     logs.configure(settings, service)
     # stamina would log each retry with its arguments, which here are people's messages.
     stamina.instrumentation.set_on_retry_hooks([])
     log.info("service_starting", settings=effective(settings))
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         try:
-            runner.run(_until_signal(main))
+            runner.run(_until_signal(main, stop_timeout_s))
         except DependencyError as error:
             log.error("service_stopped", reason=error.reason, message=str(error))
             return EXIT_UNREACHABLE
@@ -41,18 +49,29 @@ def run(service: str, settings: Settings, main: Main) -> int:
             log.error("service_stopped", reason=error.reason, message=str(error))
             return EXIT_NO
         except Exception as error:  # noqa: BLE001  # the last frame: log it without people's texts
-            log.error("service_failed", error=type(error).__name__, at=_place(error))
+            log.error("service_failed", error=type(error).__name__, at=logs.place_of(error))
             return EXIT_NO
     log.info("service_stopped", reason="asked")
     return EXIT_OK
 
 
-async def _until_signal(main: Main) -> None:
+async def _until_signal(main: Main, stop_timeout_s: float) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        if not stop.is_set():
+            loop.call_later(stop_timeout_s, _end)
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, ask)
     await main(stop)
+
+
+def _end() -> None:
+    log.error("stop_cut_short")
+    os._exit(EXIT_NO)
 
 
 async def unless_stopped(stop: asyncio.Event, work: Awaitable[None]) -> None:
@@ -67,14 +86,3 @@ async def unless_stopped(stop: asyncio.Event, work: Awaitable[None]) -> None:
         for pending in (task, stopped):
             pending.cancel()
         await asyncio.gather(task, stopped, return_exceptions=True)
-
-
-def _place(error: BaseException) -> list[str]:
-    """Where an error came from, innermost last. Its message may quote a record: it is left out."""
-    places = []
-    traceback = error.__traceback__
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        places.append(f"{code.co_filename.rsplit('/', 2)[-1]}:{traceback.tb_lineno} {code.co_name}")
-        traceback = traceback.tb_next
-    return places

@@ -60,7 +60,10 @@ def _route_libraries(
 
 
 class Repetitions(logging.Filter):
-    """Lets each message through once in ten seconds: clients tell every attempt to reconnect."""
+    """Lets each message of a library through once in ten seconds: clients tell every attempt.
+
+    Of an exception it leaves the type: its message may quote what a person or Meta sent.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,4 +75,20 @@ class Repetitions(logging.Filter):
         if record.created - self._told_s.get(place, 0.0) < REPETITION_S:
             return False
         self._told_s[place] = record.created
+        if record.exc_info and record.exc_info[1]:
+            error = record.exc_info[1]
+            record.msg = f"{record.getMessage()} ({type(error).__name__})"
+            record.args = None
+            record.exc_info = record.exc_text = None
         return True
+
+
+def place_of(error: BaseException) -> list[str]:
+    """Where an error came from, innermost last. Its message may quote a record: it is left out."""
+    places = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        places.append(f"{code.co_filename.rsplit('/', 2)[-1]}:{traceback.tb_lineno} {code.co_name}")
+        traceback = traceback.tb_next
+    return places

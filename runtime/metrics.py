@@ -59,3 +59,8 @@ def render() -> bytes:
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped there
     return generate_latest(registry)
+
+
+def forget_process(pid: int) -> None:
+    """A process that shared the port has ended: its gauges count no more."""
+    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]  # untyped there

@@ -8,15 +8,16 @@ their own limit of the bytes that wait.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
 
-from runtime.errors import KafkaUnavailableError, RejectError
-from runtime.kafka import new_producer, partition_of, start_client
+from runtime.errors import DependencyError, KafkaUnavailableError, RejectError
+from runtime.kafka import new_producer, partition_of, start_client, stop_client
 from schemas.settings import KafkaSettings
 from schemas.topics import max_record_bytes
 
@@ -27,7 +28,7 @@ REQUEST_BYTES: Final = 48 * 1024 * 1024
 """Batches handed to the producer at once. It sends them in one request per broker, and a broker
 hangs up on requests above `socket.request.max.bytes` (100 MiB)."""
 
-STOP_TIMEOUT_S: Final = 3.0
+FLUSH_TIMEOUT_S: Final = 3.0
 RESTART_DELAY_S: Final = 0.5
 
 log = structlog.get_logger()
@@ -73,14 +74,14 @@ class Publisher:
         self._room = asyncio.Condition()
         self._generation: _Generation | None = None
         self._usable = asyncio.Event()
-        self._replacing: asyncio.Task[None] | None = None
+        self._replacing: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "Publisher":
         producer = new_producer(self._settings, max_batch_bytes=BATCH_BYTES)
         try:
             await start_client(producer, self._settings.kafka_bootstrap)
         except BaseException:
-            await _stop(producer)
+            await stop_client(producer)
             raise
         self._generation = _Generation(producer)
         self._usable.set()
@@ -88,13 +89,18 @@ class Publisher:
 
     async def __aexit__(self, *_: object) -> None:
         if self._pumps:
-            await asyncio.wait(self._pumps, timeout=STOP_TIMEOUT_S)
-        tasks = [*self._pumps, *([self._replacing] if self._replacing else [])]
+            await asyncio.wait(self._pumps, timeout=FLUSH_TIMEOUT_S)
+        tasks = [*self._pumps, *self._replacing]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._generation is not None:
-            await _stop(self._generation.producer)
+            await stop_client(self._generation.producer)
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is a producer now; false while a failed one is being replaced."""
+        return self._usable.is_set()
 
     @property
     def producer(self) -> AIOKafkaProducer:
@@ -117,7 +123,7 @@ class Publisher:
             RejectError: the record is larger than its topic takes (`too_large`).
         """
         if record.size_bytes > self._max_bytes:
-            raise RejectError("too_large", f"{record.size_bytes} bytes for {record.topic}")
+            raise RejectError("too_large", f"larger than {record.topic} takes")
         lane_id = (record.topic, partition_of(record.key or b"", self._partitions[record.topic]))
         waiting = _Waiting(record, asyncio.get_running_loop().create_future())
         lane = self._lanes.get(lane_id)
@@ -131,33 +137,33 @@ class Publisher:
 
     async def _pump(self, lane_id: tuple[str, int], lane: deque[_Waiting]) -> None:
         """Sends what waits for one partition, a batch at a time, until nothing does."""
-        while lane:
-            await self._usable.wait()
-            generation = self._generation
-            if generation is None:
-                continue
-            await self._send(generation, lane_id, lane)
-        del self._lanes[lane_id]
+        try:
+            while lane:
+                await self._usable.wait()
+                generation = self._generation
+                if generation is not None:
+                    await self._send(generation, lane_id, lane)
+        finally:
+            # However this ends, nobody waits for ever, and the next record gets a new pump.
+            del self._lanes[lane_id]
+            _settle(lane, KafkaUnavailableError("stopped"))
 
     async def _send(
         self, generation: _Generation, lane_id: tuple[str, int], lane: deque[_Waiting]
     ) -> None:
         size_bytes = await self._take_room(lane[0].record.size_bytes)
-        batch = generation.producer.create_batch()
         taken: list[_Waiting] = []
-        while lane and _append(batch.append, lane[0].record):
-            taken.append(lane.popleft())
-        batch.close()
         try:
+            batch = _fill(generation.producer.create_batch(), lane, taken)
             sent = await generation.producer.send_batch(batch, lane_id[0], partition=lane_id[1])
             await _first(sent, generation.gone)
-        except KafkaError as error:
-            log.warning("publish_failed", topic=lane_id[0], error=type(error).__name__)
-            self._give_up(generation)
-            _settle(taken, KafkaUnavailableError(type(error).__name__))
         except asyncio.CancelledError:
             _settle(taken, KafkaUnavailableError("stopped"))
             raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, these records are not in Kafka
+            log.warning("publish_failed", topic=lane_id[0], error=type(error).__name__)
+            self._give_up(generation)
+            _settle(taken, KafkaUnavailableError(type(error).__name__))
         else:
             _settle(taken, None)
         finally:
@@ -189,31 +195,53 @@ class Publisher:
         """
         if generation is self._generation and self._usable.is_set():
             self._usable.clear()
-            self._replacing = asyncio.create_task(self._replace(generation))
+            replacing = asyncio.create_task(self._replace(generation))
+            self._replacing.add(replacing)
+            replacing.add_done_callback(self._replacing.discard)
 
     async def _replace(self, generation: _Generation) -> None:
         log.warning("producer_replaced")
-        while True:
-            producer = new_producer(self._settings, max_batch_bytes=BATCH_BYTES)
-            try:
-                await producer.start()
-            except (KafkaError, OSError) as error:
-                log.warning("producer_not_started", error=type(error).__name__)
-                await _stop(producer)
-                await asyncio.sleep(RESTART_DELAY_S)
-            else:
-                break
+        producer = None
+        while producer is None:
+            producer = await self._new_producer()
         self._generation = _Generation(producer)
         self._usable.set()
-        await _stop(generation.producer)
-        generation.gone.set_result(None)
+        try:
+            await stop_client(generation.producer)
+        finally:
+            generation.gone.set_result(None)
+
+    async def _new_producer(self) -> AIOKafkaProducer | None:
+        """A started producer, or None after a pause when there is none to be had now."""
+        try:
+            producer = new_producer(self._settings, max_batch_bytes=BATCH_BYTES)
+        except DependencyError as error:  # certificates, in the middle of their rotation
+            log.warning("producer_not_started", reason=error.reason)
+            await asyncio.sleep(RESTART_DELAY_S)
+            return None
+        try:
+            await start_client(producer, self._settings.kafka_bootstrap)
+        except DependencyError as error:
+            log.warning("producer_not_started", reason=error.reason)
+            await stop_client(producer)
+            await asyncio.sleep(RESTART_DELAY_S)
+            return None
+        return producer
 
 
-def _append(append: Callable[..., object], record: OutRecord) -> bool:
-    return (
-        append(timestamp=None, key=record.key, value=record.value, headers=record.headers)
-        is not None
-    )
+def _fill(batch: BatchBuilder, lane: deque[_Waiting], taken: list[_Waiting]) -> BatchBuilder:
+    """The batch with as many of the lane's records as fit, which move to `taken`."""
+    while lane:
+        taken.append(lane.popleft())
+        record = taken[-1].record
+        fits = batch.append(
+            timestamp=None, key=record.key, value=record.value, headers=record.headers
+        )
+        if fits is None:
+            lane.appendleft(taken.pop())
+            break
+    batch.close()
+    return batch
 
 
 async def _first(sent: asyncio.Future[object], gone: asyncio.Future[None]) -> None:
@@ -224,7 +252,7 @@ async def _first(sent: asyncio.Future[object], gone: asyncio.Future[None]) -> No
     await sent
 
 
-def _settle(taken: list[_Waiting], error: KafkaUnavailableError | None) -> None:
+def _settle(taken: Iterable[_Waiting], error: KafkaUnavailableError | None) -> None:
     for waiting in taken:
         if waiting.acked.done():
             continue
@@ -233,11 +261,3 @@ def _settle(taken: list[_Waiting], error: KafkaUnavailableError | None) -> None:
         else:
             waiting.acked.set_exception(error)
             waiting.acked.exception()  # a caller past its deadline no longer looks
-
-
-async def _stop(producer: AIOKafkaProducer) -> None:
-    """Stops a producer that may hang while its broker is away."""
-    try:
-        await asyncio.wait_for(producer.stop(), STOP_TIMEOUT_S)
-    except (TimeoutError, KafkaError) as error:
-        log.warning("producer_not_stopped", error=type(error).__name__)

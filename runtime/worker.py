@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from runtime import metrics
-from runtime.errors import KafkaUnavailableError, RejectError, RetryError
+from runtime.errors import KafkaUnavailableError, RejectError, RetryError, StopError
 from runtime.health import Readiness
 from runtime.publisher import OutRecord, Publisher
 from schemas.dead_letters import DeadLetter, Source, dead_letter_headers
@@ -128,6 +128,7 @@ class Loop:
         self._readiness = readiness
         self._busy = asyncio.Lock()
         self._retrying = False
+        self._revoked = False
         self._log = log.bind(worker=handler.name)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -141,6 +142,7 @@ class Loop:
         stopped = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
+            self._readiness.not_ready("draining")
             if not work.done() and not self._retrying:
                 await asyncio.wait((work,), timeout=self._settings.drain_timeout_s)
             if work.done():
@@ -153,7 +155,11 @@ class Loop:
             await asyncio.gather(work, stopped, return_exceptions=True)
 
     async def batch_done(self) -> None:
-        """Waits for the batch in flight, for at most 5 s: then another replica repeats it."""
+        """Waits for the batch in flight, for at most 5 s: then another replica repeats it.
+
+        No other batch begins before the group has given new partitions.
+        """
+        self._revoked = True
         try:
             async with asyncio.timeout(REVOKE_TIMEOUT_S), self._busy:
                 pass
@@ -162,6 +168,7 @@ class Loop:
 
     def joined(self, partitions: Iterable[TopicPartition]) -> None:
         """The group gave this replica its partitions: it is ready."""
+        self._revoked = False
         self._log.info("partitions_assigned", count=len(list(partitions)))
         self._readiness.ready("starting")
 
@@ -202,7 +209,7 @@ class Loop:
     async def _process(self, batch: list[Record]) -> bool:
         """One batch from effect to commit. False when its partitions went to another replica."""
         offsets = next_offsets(batch)
-        if not set(offsets) <= set(self._consumer.assignment()):
+        if self._revoked or not set(offsets) <= set(self._consumer.assignment()):
             return False
         await self._effect(batch)
         return await self._commit(offsets)
@@ -212,6 +219,9 @@ class Loop:
         try:
             await self._publish(await self._handle(batch))
         except RejectError as error:
+            if len(batch) == 1 and batch[0].source.topic == DEAD_LETTERS:
+                # Another letter about a letter would come back here for ever.
+                raise StopError(f"a dead letter cannot be stored: {error}") from error
             if len(batch) == 1:
                 letter = dead_letter(self._handler.name, batch[0], error.reason, error.detail)
                 await self._publish(Outcome(dead=[letter]))
@@ -241,8 +251,8 @@ class Loop:
     async def _publish_once(self, records: list[OutRecord]) -> list[OutRecord]:
         """Those of the records that Kafka did not acknowledge.
 
-        There is no time-out: while Kafka is away the producer keeps the records and sends them
-        when it is back. The service only says that it is not ready.
+        While Kafka is away the producer keeps the records and sends them when it is back: after a
+        time the service says that it is not ready, and goes on waiting.
         """
         if not records:
             return []
@@ -266,16 +276,22 @@ class Loop:
     async def _commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
         async for attempt in self._attempts():
             with attempt:
-                try:
-                    async with asyncio.timeout(COMMIT_TIMEOUT_S):
-                        await self._once(self._consumer.commit(dict(offsets)))
-                except (CommitFailedError, IllegalStateError) as error:
-                    # After a rebalance the partitions are another replica's, which repeats them.
-                    self._log.info("commit_refused", error=type(error).__name__)
-                    return False
-                except (KafkaError, TimeoutError) as error:
-                    raise KafkaUnavailableError(type(error).__name__) from error
-        self._observe_lag(offsets)
+                committed = await self._once(self._commit_once(offsets))
+        if committed:
+            self._observe_lag(offsets)
+        return committed
+
+    async def _commit_once(self, offsets: Mapping[TopicPartition, int]) -> bool:
+        """Whether the group took the offsets. False after a rebalance, which is nothing unusual."""
+        try:
+            async with asyncio.timeout(COMMIT_TIMEOUT_S):
+                await self._consumer.commit(dict(offsets))
+        except (CommitFailedError, IllegalStateError) as error:
+            # The partitions are another replica's now, which repeats these records.
+            self._log.info("commit_refused", error=type(error).__name__)
+            return False
+        except (KafkaError, TimeoutError) as error:
+            raise KafkaUnavailableError(type(error).__name__) from error
         return True
 
     def _observe_lag(self, offsets: Mapping[TopicPartition, int]) -> None:

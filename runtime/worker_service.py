@@ -3,21 +3,17 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from runtime.database import dispose, new_engine, require_revision
 from runtime.health import Readiness, health_server
-from runtime.kafka import new_consumer, require_topics, start_client
+from runtime.kafka import new_consumer, require_topics, start_client, stop_client
 from runtime.publisher import Publisher
 from runtime.worker import Handler, Loop
 from schemas.settings import WorkerSettings
 from schemas.topics import DEAD_LETTERS, consumer_group
-
-STOP_TIMEOUT_S: Final = 3.0
 
 MakeHandler = Callable[[AsyncEngine], Handler]
 
@@ -46,19 +42,7 @@ async def serve_worker(
         await require_topics(publisher.producer, [*handler.topics, *written])
         await publisher.learn(written)
         consumer = new_consumer(settings, consumer_group(name))
-        stack.push_async_callback(_stop_consumer, consumer)
+        stack.push_async_callback(stop_client, consumer)
         await start_client(consumer, settings.kafka_bootstrap)
         log.info("worker_started", topics=list(handler.topics))
         await Loop(handler, consumer, publisher, settings, readiness).run(stop)
-        readiness.not_ready("draining")
-
-
-async def _stop_consumer(consumer: AIOKafkaConsumer) -> None:
-    """Leaves the group. While Kafka is away this can hang, and raise what an inner task got."""
-    stopping = asyncio.ensure_future(consumer.stop())
-    done, _ = await asyncio.wait((stopping,), timeout=STOP_TIMEOUT_S)
-    if not done:
-        stopping.cancel()
-    failures = await asyncio.gather(stopping, return_exceptions=True)
-    if failures[0] is not None:
-        log.warning("consumer_not_stopped", error=type(failures[0]).__name__)

@@ -93,7 +93,8 @@ def encode_event(change: Change, identity: Identity, key: ClaimKey) -> bytes:
         "value": change.value,
     }
     try:
-        return orjson.dumps(document)
+        # The result keeps a buffer several times its size: a copy has its own.
+        return bytes(memoryview(orjson.dumps(document)))
     except TypeError:  # lone surrogates, integers beyond 64 bits, deep nesting
         return canonical_json(document)
 

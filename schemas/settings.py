@@ -1,7 +1,7 @@
 """What each service can be told (design B6): one model a service, prefix `HOOKLINE_`."""
 
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
@@ -45,6 +45,9 @@ def _not_blank(secret: SecretStr) -> SecretStr:
     return secret
 
 
+Credential = TypeVar("Credential", str | None, SecretStr | None)
+
+
 class Settings(BaseSettings):
     """What every service can be told."""
 
@@ -76,8 +79,10 @@ class KafkaSettings(Settings):
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
         "SCRAM-SHA-512", description="SASL mechanism, for the two SASL protocols."
     )
-    kafka_sasl_username: str | None = Field(None, description="SASL user.")
-    kafka_sasl_password: SecretStr | None = Field(None, description="SASL password.")
+    kafka_sasl_username: str | None = Field(None, validate_default=True, description="SASL user.")
+    kafka_sasl_password: SecretStr | None = Field(
+        None, validate_default=True, description="SASL password."
+    )
     kafka_ssl_cafile: Path | None = Field(
         None, description="CA certificates (PEM) to trust; the system's when not given."
     )
@@ -87,10 +92,17 @@ class KafkaSettings(Settings):
     ingest_max_body_bytes: int = Field(
         32 * MIB,
         ge=1024,
-        le=256 * MIB,
+        le=96 * MIB,
         description="The largest body that is accepted; a larger one is answered 413. Topics, "
         "producers and consumers follow it: set it alike everywhere.",
     )
+
+    @field_validator("kafka_sasl_username", "kafka_sasl_password")
+    @classmethod
+    def _given_for_sasl(cls, value: Credential, info: ValidationInfo) -> Credential:
+        if value is None and info.data.get("kafka_security_protocol", "").startswith("SASL"):
+            raise ValueError("missing, and needed for the SASL protocols")
+        return value
 
 
 class DatabaseSettings(Settings):
@@ -174,9 +186,9 @@ class WorkerSettings(KafkaSettings, DatabaseSettings, MetricsSettings):
         500, ge=1, le=10_000, description="The most records of one batch."
     )
     worker_max_batch_bytes: int = Field(
-        8 * MIB,
+        2 * MIB,
         ge=1024,
-        description="Bytes fetched for one batch; a larger record is a batch of its own.",
+        description="The most bytes of one batch; a larger record is a batch of its own.",
     )
     worker_produce_timeout_s: float = Field(
         30.0, gt=0, le=600, description="Wait for Kafka's acks of a batch's results."

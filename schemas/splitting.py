@@ -19,6 +19,8 @@ MAX_ID_BYTES: Final = 400
 """A longer id is not one of Meta's: it counts as absent. Five of them fit an index row (2704)."""
 
 
+MAX_NAME_CHARACTERS: Final = 400
+
 _POSITION: Final = re.compile(
     r"([0-9]+)\.(changes|messaging|standby|flat|changed_fields)\.([0-9]+)"
 )
@@ -222,4 +224,5 @@ _ADDRESSING: Final = frozenset({"sender", "recipient", "timestamp"})
 
 
 def _name(value: Any) -> str | None:
-    return column_text(value) if isinstance(value, str) else None
+    """A name that Meta gave. No longer than an index takes: the value has it whole."""
+    return column_text(value)[:MAX_NAME_CHARACTERS] if isinstance(value, str) else None

@@ -3,7 +3,7 @@
 import typer
 
 from runtime.configuration import load
-from runtime.lifecycle import run
+from runtime.lifecycle import CLOSE_TIMEOUT_S, run
 from runtime.worker_service import serve_worker
 from schemas.settings import WorkerSettings
 from workers.registry import WORKERS, handler_of
@@ -20,4 +20,9 @@ def run_worker(name: str, replica: int) -> int:
         raise typer.BadParameter(f"there is no worker {name!r}, only {', '.join(WORKERS)}.")
     settings = load(WorkerSettings)
     service = name if replica == 1 else f"{name}-{replica}"
-    return run(service, settings, lambda stop: serve_worker(name, handler_of(name), settings, stop))
+    return run(
+        service,
+        settings,
+        lambda stop: serve_worker(name, handler_of(name), settings, stop),
+        stop_timeout_s=settings.drain_timeout_s + CLOSE_TIMEOUT_S,
+    )

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Final
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from runtime import metrics
 from runtime.database import BulkStatement, column_types, transaction
-from runtime.errors import RejectError
+from runtime.errors import RejectError, StopError
 from runtime.partitions import ensure_partitions
 from runtime.worker import Outcome, Record, dead_letter
 from schemas.tables import dead_letters, deliveries
@@ -34,6 +35,9 @@ _DEAD_LETTERS: Final = BulkStatement(
 )
 
 
+log = structlog.get_logger()
+
+
 class ArchiveHandler:
     """Archives raw records and dead letters."""
 
@@ -54,19 +58,29 @@ class ArchiveHandler:
             if record.source.topic == DEAD_LETTERS
         ]
         rows, outcome = self._delivery_rows(records)
+        await self._ensure_partitions(now.date())
         async with transaction(self._engine) as connection:
-            if now.date() != self._partitions_ensured:
-                await ensure_partitions(connection, MONTHS_AHEAD)
             if rows:
-                await _DELIVERIES.execute(connection, list(rows.values()))
+                # In one order, so that replicas never wait for each other in a circle.
+                await _DELIVERIES.execute(connection, sorted(rows.values()))
             if letters:
                 await _DEAD_LETTERS.execute(connection, letters)
-        self._partitions_ensured = now.date()
         done = datetime.now(UTC)
         for row in rows.values():
             age_s = (done - row.received_at).total_seconds()
             metrics.EVENT_AGE_SECONDS.labels(self.name, row.fields.partition(",")[0]).observe(age_s)
         return outcome
+
+    async def _ensure_partitions(self, today: date) -> None:
+        """Once a day, in a transaction of its own: without them the default partition serves."""
+        if today == self._partitions_ensured:
+            return
+        try:
+            async with transaction(self._engine) as connection:
+                await ensure_partitions(connection, MONTHS_AHEAD)
+        except (RejectError, StopError) as error:
+            log.error("partitions_not_made", reason=error.reason, detail=str(error))
+        self._partitions_ensured = today
 
     def _delivery_rows(self, records: Sequence[Record]) -> tuple[dict[str, DeliveryRow], Outcome]:
         rows: dict[str, DeliveryRow] = {}

@@ -70,7 +70,9 @@ class DedupeHandler:
         latest: dict[str, datetime] = {}
         for sighting in seen:
             if sighting.change.account_id and not sighting.identity.is_test:
-                latest[sighting.change.account_id] = sighting.key.received_at
+                account_id = sighting.change.account_id
+                known = latest.get(account_id, sighting.key.received_at)
+                latest[account_id] = max(known, sighting.key.received_at)
         for account_id, received_at in latest.items():
             metrics.LAST_DELIVERY.labels(account_id).set(received_at.timestamp())
 

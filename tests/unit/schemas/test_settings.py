@@ -112,7 +112,7 @@ def test_the_largest_body_fits_in_flight(limit: int, fits: bool) -> None:
         ("worker_max_records", 1, 10_000),
         ("worker_max_batch_bytes", 1024, None),
         ("metrics_port", 0, 65535),
-        ("ingest_max_body_bytes", 1024, 256 * MIB),
+        ("ingest_max_body_bytes", 1024, 96 * MIB),
     ],
 )
 def test_limits(name: str, least: int, most: int | None) -> None:
@@ -149,3 +149,11 @@ def test_no_part_of_a_database_url_is_quoted(password: str) -> None:
     assert "must be postgresql://" in str(caught.value)
     for part in ("qx", "zyv", "vkj"):
         assert part not in str(caught.value)
+
+
+def test_sasl_needs_its_credentials() -> None:
+    """Both are named at once, before any client refuses to start."""
+    with pytest.raises(ValidationError) as caught:
+        KafkaSettings(kafka_bootstrap="a:1", kafka_security_protocol="SASL_SSL")
+    names = {error["loc"][0] for error in caught.value.errors()}
+    assert names == {"kafka_sasl_username", "kafka_sasl_password"}
