@@ -144,7 +144,11 @@ class Kafka:
             "background.threads": 2,
             "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
             "log.index.size.max.bytes": 1024 * 1024,
+            # With one broker there is nobody to hand over to.
             "controlled.shutdown.enable": "false",
+            # A broker that starts again is let in when the session of the one before is over.
+            "broker.session.timeout.ms": 2500,
+            "broker.heartbeat.interval.ms": 500,
         }
         return "".join(f"{name}={value}\n" for name, value in settings.items())
 

@@ -47,10 +47,13 @@ def holder(folder: Path) -> int | None:
     """The living process that holds the folder, if there is one.
 
     Raises:
-        OSError: there is no such folder, or it is not ours to read.
+        OSError: the folder is not ours to read.
     """
-    with (folder / LOCK_FILE).open() as file:
-        return None if _lock(file, fcntl.LOCK_SH) else _living(file)
+    try:
+        with (folder / LOCK_FILE).open() as file:
+            return None if _lock(file, fcntl.LOCK_SH) else _living(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _open(folder: Path) -> IO[str]:

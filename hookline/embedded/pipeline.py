@@ -20,7 +20,7 @@ from hookline.embedded.child import (
     stop_all,
 )
 from hookline.embedded.jars import Progress
-from hookline.embedded.lock import folder_lock
+from hookline.embedded.lock import folder_lock, holder
 from hookline.embedded.ports import HOST, is_free, port_for
 from hookline.embedded.stack import EmbeddedStack, first_error
 from hookline.embedded.state import Kept, State, remove_state, write_state
@@ -32,7 +32,7 @@ from workers.registry import WORKERS
 
 PROBE_TIMEOUT_S: Final = 2.0
 
-DRAIN_TIMEOUT_S: Final = 2.5
+DRAIN_TIMEOUT_S: Final = 2.0
 """Leaves a service time to close what it has open before it is killed."""
 
 
@@ -164,8 +164,9 @@ async def open_pipeline(plan: Plan) -> AsyncIterator[Pipeline]:
         PortTakenError: ingest cannot have the port that was asked for.
         DependencyError: something cannot be started; the message says what, and why.
     """
-    async with folder_lock(plan.folder, plan.announce) as lock:
+    if holder(plan.folder) is None:
         remove_state(plan.folder)  # a killed run's
+    async with folder_lock(plan.folder, plan.announce) as lock:
         kept = Kept.load(plan.folder)
         _choose_ingest_port(plan, kept)
         kept.save(plan.folder)
