@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types arrows unit integration acceptance bench lock format clean
+.PHONY: docs help setup demo test lint types arrows unit integration acceptance bench lock format clean
 
 help:  ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ acceptance: $(VENV)/dev.stamp  ## the whole line, kills included
 
 bench: $(VENV)/dev.stamp  ## measure this machine
 	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/run.stamp  ## write the generated pages anew
+	$(BIN)/python -m hookline.configuration_page > docs/configuration.md
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
