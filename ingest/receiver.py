@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import structlog
-from aiohttp import ClientError, web
+from aiohttp import ClientError, StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from ingest.acks import Acks
 from ingest.delivery_id import uuid7
 from ingest.inflight import InflightBytes
 from ingest.signature import HEADER, SignatureError, signature_digest, signing_app
@@ -100,9 +101,7 @@ class Receiver:
             if not published:
                 self._inflight.release(len(body))
         # Past its deadline a record may still be in the producer: its bytes count until it is not.
-        everything = asyncio.gather(*acks, return_exceptions=True)
-        everything.add_done_callback(lambda _: self._inflight.release(len(body)))
-        await self._acknowledged(everything)
+        await self._acknowledged(Acks(acks, lambda: self._inflight.release(len(body))))
 
     def _check_head(self, request: web.Request) -> str:
         """What can be refused before the body is read. Gives the signature's digest."""
@@ -125,27 +124,36 @@ class Receiver:
 
     async def _read(self, request: web.Request) -> bytes:
         """The whole body. Its bytes are held until the caller releases them."""
-        chunks: list[bytes] = []
-        size_bytes = 0
+        held: list[bytes] = []
         complete = False
         try:
-            with self._deadline(self._settings.ingest_read_timeout_s, "body_timeout", 408) as limit:
-                async with limit:
-                    async for chunk in request.content.iter_any():
-                        self._check_size(size_bytes + len(chunk))
-                        if not self._inflight.hold(len(chunk)):
-                            raise RefusalError(
-                                503, "inflight_limit", "Too many bytes wait for Kafka."
-                            )
-                        size_bytes += len(chunk)
-                        chunks.append(chunk)
+            if request.content.is_eof():  # a small body came with its head: there is no wait
+                body = request.content.read_nowait()
+                self._check_size(len(body))
+                self._hold(held, body)
+            else:
+                await self._read_slowly(request.content, held)
             complete = True
         except (ClientError, ConnectionError, HttpProcessingError) as error:
             raise RefusalError(400, "body_incomplete", "The body ended early.") from error
         finally:
             if not complete:
-                self._inflight.release(size_bytes)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+                self._inflight.release(sum(map(len, held)))
+        return held[0] if len(held) == 1 else b"".join(held)
+
+    async def _read_slowly(self, content: StreamReader, held: list[bytes]) -> None:
+        size_bytes = 0
+        with self._deadline(self._settings.ingest_read_timeout_s, "body_timeout", 408) as limit:
+            async with limit:
+                async for chunk in content.iter_any():
+                    size_bytes += len(chunk)
+                    self._check_size(size_bytes)
+                    self._hold(held, chunk)
+
+    def _hold(self, held: list[bytes], chunk: bytes) -> None:
+        if not self._inflight.hold(len(chunk)):
+            raise RefusalError(503, "inflight_limit", "Too many bytes wait for Kafka.")
+        held.append(chunk)
 
     def _verify(self, request: web.Request, digest: str, body: bytes) -> _Signed:
         try:
@@ -171,16 +179,15 @@ class Receiver:
             for field in fields_in(signed.body)
         ]
 
-    async def _acknowledged(self, acks: asyncio.Future[list[BaseException | None]]) -> None:
+    async def _acknowledged(self, acks: Acks) -> None:
         timeout_s = self._settings.ingest_publish_timeout_s
         with self._deadline(timeout_s, "kafka_unavailable", 503) as limit:
-            async with limit:
-                results = await asyncio.shield(acks)
-        for failure in results:
-            if isinstance(failure, KafkaUnavailableError):
-                raise RefusalError(503, "kafka_unavailable", "Kafka did not take the delivery.")
-            if failure is not None:
-                raise failure
+            try:
+                async with limit:
+                    await acks.wait()
+            except KafkaUnavailableError as error:
+                message = "Kafka did not take the delivery."
+                raise RefusalError(503, "kafka_unavailable", message) from error
 
     @contextmanager
     def _deadline(self, timeout_s: float, reason: str, status: int) -> Iterator[asyncio.Timeout]:

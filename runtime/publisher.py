@@ -54,11 +54,29 @@ class _Waiting(NamedTuple):
 
 
 class _Generation:
-    """One producer. `gone` is set when it is given up, whatever still waits in it."""
+    """One producer, and the batches that wait in it."""
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self.producer = producer
-        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sent: set[asyncio.Future[object]] = set()
+        self._gone = False
+
+    async def acked(self, sent: asyncio.Future[object]) -> None:
+        """Waits for a batch's acks. Raises KafkaError when there will be none."""
+        if self._gone:
+            raise KafkaError("producer given up")
+        self._sent.add(sent)
+        try:
+            await sent
+        finally:
+            self._sent.discard(sent)
+
+    def give_up(self) -> None:
+        """Nobody waits for this producer any longer."""
+        self._gone = True
+        for sent in self._sent:
+            if not sent.done():
+                sent.set_exception(KafkaError("producer given up"))
 
 
 class Publisher:
@@ -71,7 +89,7 @@ class Publisher:
         self._lanes: dict[tuple[str, int], deque[_Waiting]] = {}
         self._pumps: set[asyncio.Task[None]] = set()
         self._submitted_bytes = 0
-        self._room = asyncio.Condition()
+        self._turns: deque[asyncio.Future[None]] = deque()
         self._generation: _Generation | None = None
         self._usable = asyncio.Event()
         self._replacing: set[asyncio.Task[None]] = set()
@@ -156,7 +174,7 @@ class Publisher:
         try:
             batch = _fill(generation.producer.create_batch(), lane, taken)
             sent = await generation.producer.send_batch(batch, lane_id[0], partition=lane_id[1])
-            await _first(sent, generation.gone)
+            await generation.acked(sent)
         except asyncio.CancelledError:
             _settle(taken, KafkaUnavailableError("stopped"))
             raise
@@ -167,24 +185,23 @@ class Publisher:
         else:
             _settle(taken, None)
         finally:
-            await self._give_room(size_bytes)
+            self._give_room(size_bytes)
 
     async def _take_room(self, first_bytes: int) -> int:
         size_bytes = max(first_bytes, BATCH_BYTES)
-        async with self._room:
-            await self._room.wait_for(
-                lambda: (
-                    self._submitted_bytes == 0
-                    or self._submitted_bytes + size_bytes <= REQUEST_BYTES
-                )
-            )
-            self._submitted_bytes += size_bytes
+        while self._submitted_bytes and self._submitted_bytes + size_bytes > REQUEST_BYTES:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._turns.append(turn)
+            await turn
+        self._submitted_bytes += size_bytes
         return size_bytes
 
-    async def _give_room(self, size_bytes: int) -> None:
-        async with self._room:
-            self._submitted_bytes -= size_bytes
-            self._room.notify_all()
+    def _give_room(self, size_bytes: int) -> None:
+        self._submitted_bytes -= size_bytes
+        while self._turns:
+            turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_result(None)
 
     def _give_up(self, generation: _Generation) -> None:
         """Replaces a producer after any failed batch.
@@ -209,7 +226,7 @@ class Publisher:
         try:
             await stop_client(generation.producer)
         finally:
-            generation.gone.set_result(None)
+            generation.give_up()
 
     async def _new_producer(self) -> AIOKafkaProducer | None:
         """A started producer, or None after a pause when there is none to be had now."""
@@ -242,14 +259,6 @@ def _fill(batch: BatchBuilder, lane: deque[_Waiting], taken: list[_Waiting]) -> 
             break
     batch.close()
     return batch
-
-
-async def _first(sent: asyncio.Future[object], gone: asyncio.Future[None]) -> None:
-    """Waits for a batch's acks, or until its producer is given up."""
-    await asyncio.wait((sent, gone), return_when=asyncio.FIRST_COMPLETED)
-    if not sent.done():
-        raise KafkaError("producer given up")
-    await sent
 
 
 def _settle(taken: Iterable[_Waiting], error: KafkaUnavailableError | None) -> None:
