@@ -29,12 +29,18 @@ JVM_OPTIONS: Final = (
 )
 """Small and quick to start; the heap holds the few largest deliveries that are in flight."""
 
+PROPERTIES_FILE: Final = "server.properties"
+LOGGING_FILE: Final = "log4j2.properties"
+"""Kafka runs in its folder and gets relative paths: in its settings, a comma or an accent in the
+path of the folder would mean something else.
+"""
+
 LOGGING: Final = """\
 status = error
 appender.file.type = RollingFile
 appender.file.name = file
-appender.file.fileName = {path}
-appender.file.filePattern = {path}.%i
+appender.file.fileName = server.log
+appender.file.filePattern = server.log.%i
 appender.file.policies.type = Policies
 appender.file.policies.size.type = SizeBasedTriggeringPolicy
 appender.file.policies.size.size = 10MB
@@ -71,9 +77,8 @@ class Kafka:
             DependencyError: Java cannot do it.
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._properties_path.write_text(self._properties(), "ascii")
-        log_path = _escaped(str(self._folder / "server.log"))
-        self._logging_path.write_text(LOGGING.format(path=log_path), "ascii")
+        (self._folder / PROPERTIES_FILE).write_text(self._properties())
+        (self._folder / LOGGING_FILE).write_text(LOGGING)
         if (self._folder / "data" / "meta.properties").exists():
             return
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
@@ -81,7 +86,7 @@ class Kafka:
         identity = f"--cluster-id={cluster_id}"
         command = self._command("kafka.tools.StorageTool", "format", identity, "--config")
         failure = "Kafka's storage cannot be set up"
-        run_tool(failure, command, self._environment(), FORMAT_TIMEOUT_S)
+        run_tool(failure, command, self._environment(), FORMAT_TIMEOUT_S, cwd=self._folder)
 
     def program(self, log_path: Path) -> Program:
         """The broker, as a child to run."""
@@ -92,27 +97,20 @@ class Kafka:
             log_path,
             self._ready,
             stop_timeout_s=SERVER_STOP_TIMEOUT_S,
+            cwd=self._folder,
         )
-
-    @property
-    def _properties_path(self) -> Path:
-        return self._folder / "server.properties"
-
-    @property
-    def _logging_path(self) -> Path:
-        return self._folder / "log4j2.properties"
 
     def _command(self, main_class: str, *arguments: str) -> list[str | Path]:
         classpath = os.pathsep.join(map(str, self._jars))
         return [
             self._java,
             *JVM_OPTIONS,
-            f"-Dlog4j2.configurationFile={self._logging_path}",
+            f"-Dlog4j2.configurationFile={LOGGING_FILE}",
             "-cp",
             classpath,
             main_class,
             *arguments,
-            self._properties_path,
+            PROPERTIES_FILE,
         ]
 
     def _environment(self) -> dict[str, str]:
@@ -128,7 +126,7 @@ class Kafka:
             "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{HOST}:{self._controller_port}",
             "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
             "controller.listener.names": "CONTROLLER",
-            "log.dirs": _escaped(str(self._folder / "data")),
+            "log.dirs": "data",
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": 0,
             "offsets.topic.replication.factor": 1,
@@ -164,10 +162,3 @@ class Kafka:
             return False
         finally:
             await admin.close()
-
-
-def _escaped(value: str) -> str:
-    """A value as Java reads it from a properties file, which is not UTF-8."""
-    ascii_units = value.replace("\\", "\\\\").encode("utf-16-be", "surrogatepass")
-    units = (int.from_bytes(ascii_units[at : at + 2]) for at in range(0, len(ascii_units), 2))
-    return "".join(chr(unit) if unit < 128 else f"\\u{unit:04x}" for unit in units)

@@ -39,5 +39,11 @@ def run_tool(
     except OSError as error:
         raise DependencyError(f"{failure}: {command[0]}: {error.strerror}.") from error
     if done.returncode:
-        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()[-TOLD_LINES:]
-        raise DependencyError("\n".join([f"{failure}:", *lines]))
+        told = _told(done.stderr) or _told(done.stdout)
+        raise DependencyError("\n".join([f"{failure}:", *told]))
+
+
+def _told(output: str) -> list[str]:
+    """The last lines that tell something: of a Java error, the places are left out."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    return [line for line in lines if not line.startswith("\tat ")][-TOLD_LINES:]
