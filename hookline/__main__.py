@@ -2,10 +2,14 @@
 
 import logging
 import sys
+from typing import Final
 
 from hookline.cli.app import app
 from runtime.errors import DependencyError, HooklineError, SettingsError
 from runtime.lifecycle import EXIT_NO, EXIT_UNREACHABLE, EXIT_USAGE
+
+OPTIONAL: Final = frozenset({"alembic", "asyncpg", "sqlalchemy"})
+"""Packages of extras: an image that only receives does without them."""
 
 
 def main() -> None:
@@ -20,6 +24,15 @@ def main() -> None:
         _exit(str(error), EXIT_UNREACHABLE)
     except HooklineError as error:
         _exit(str(error), EXIT_NO)
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name not in OPTIONAL:
+            raise
+        _exit(f"This needs {name}. Install it: pip install 'hookline[workers,embedded]'", EXIT_NO)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _exit(f"{error.filename}: {error.strerror}.", EXIT_NO)
     except KeyboardInterrupt:
         _exit("Stopped.", EXIT_NO)
 

@@ -53,8 +53,10 @@ def up(
 ) -> None:
     """Run Kafka, PostgreSQL, ingest and all workers here, until Ctrl-C.
 
-    What was received stays in --data and is there again next time. With HOOKLINE_KAFKA_BOOTSTRAP
-    or HOOKLINE_DATABASE_URL in the environment, those servers are used instead of private ones.
+    What was received stays in --data and is there again next time.
+
+    To use servers of your own instead of private ones, set
+    HOOKLINE_KAFKA_BOOTSTRAP or HOOKLINE_DATABASE_URL, or both.
     """
     from hookline.cli.progress import download_progress, say  # noqa: PLC0415
     from hookline.embedded.pipeline import Plan  # noqa: PLC0415
