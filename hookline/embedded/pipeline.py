@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from hookline.embedded.check import check_environment
 from hookline.embedded.child import (
     SERVICE_STOP_TIMEOUT_S,
     Announce,
@@ -143,7 +144,7 @@ class Pipeline:
         given = {
             "HOOKLINE_KAFKA_BOOTSTRAP": self._stack.kafka_bootstrap,
             "HOOKLINE_DATABASE_URL": self._stack.database_url,
-            "HOOKLINE_APP_SECRETS": f"{self._kept.app_id}:{self._kept.app_secret}",
+            "HOOKLINE_APP_SECRETS": self._kept.app_secrets,
             "HOOKLINE_VERIFY_TOKEN": self._kept.verify_token,
             "HOOKLINE_INGEST_HOST": HOST,
             "HOOKLINE_METRICS_HOST": HOST,
@@ -162,15 +163,23 @@ async def open_pipeline(plan: Plan) -> AsyncIterator[Pipeline]:
         FolderHeldError: another one runs there.
         KeptSettingsError: the folder's `settings.json` cannot be used.
         PortTakenError: ingest cannot have the port that was asked for.
+        SettingsError: the environment has settings that no service can run with.
         DependencyError: something cannot be started; the message says what, and why.
     """
     if holder(plan.folder) is None:
         remove_state(plan.folder)  # a killed run's
     async with folder_lock(plan.folder, plan.announce) as lock:
         kept = Kept.load(plan.folder)
+        check_environment(
+            {
+                "kafka_bootstrap": plan.kafka_bootstrap or f"{HOST}:1",
+                "database_url": plan.database_url or f"postgresql://{HOST}/private",
+                "app_secrets": kept.app_secrets,
+                "verify_token": kept.verify_token,
+            }
+        )
         _choose_ingest_port(plan, kept)
         kept.save(plan.folder)
-        plan.announce("Starting Kafka and PostgreSQL …")
         stack = EmbeddedStack(
             plan.folder,
             kept.ports,

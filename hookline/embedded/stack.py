@@ -1,8 +1,9 @@
 """Kafka and PostgreSQL together: private ones, or those that the caller names."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from hookline.embedded.child import Announce, Child, Program, pids_of, stop_all
 from hookline.embedded.download import downloaded
@@ -57,10 +58,9 @@ class EmbeddedStack:
         self._reaper.__enter__()
         try:
             async with asyncio.TaskGroup() as group:
-                if not self.database_url:
-                    group.create_task(self._start_postgres())
-                if not self.kafka_bootstrap:
-                    group.create_task(self._start_kafka())
+                for name, start in self._private().items():
+                    self._announce(f"Starting {name} …")
+                    group.create_task(start())
         except BaseExceptionGroup as group_error:
             await self.__aexit__()
             raise first_error(group_error) from None
@@ -83,6 +83,12 @@ class EmbeddedStack:
     def child(self, program: Program) -> Child:
         """A child that ends with us. The caller starts and stops it."""
         return Child(program, self._reaper, self._announce)
+
+    def _private(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """What is ours to start, by the name that people know."""
+        given = {"Kafka": self.kafka_bootstrap, "PostgreSQL": self.database_url}
+        starts = {"Kafka": self._start_kafka, "PostgreSQL": self._start_postgres}
+        return {name: start for name, start in starts.items() if not given[name]}
 
     async def _start_postgres(self) -> None:
         port = port_for(self._ports, "postgres")

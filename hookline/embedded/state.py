@@ -43,6 +43,11 @@ class Kept(BaseModel):
     verify_token: str = Field(pattern="^\\S+$")
     ports: dict[str, int] = {}
 
+    @property
+    def app_secrets(self) -> str:
+        """Both as ingest takes them."""
+        return f"{self.app_id}:{self.app_secret}"
+
     @classmethod
     def load(cls, folder: Path) -> "Kept":
         """What was kept in this folder, or a new one with secrets of its own.
