@@ -15,6 +15,7 @@ import asyncpg
 from benchmarks.groups import Groups, open_groups
 from benchmarks.requests import App
 from hookline.embedded.child import Child, Program
+from hookline.embedded.jars import COORDINATES
 from hookline.embedded.ports import HOST
 from hookline.embedded.stack import Announce, EmbeddedStack
 from hookline.embedded.state import Kept
@@ -117,7 +118,8 @@ class Bench:
             postgres = await connection.fetchval("SHOW server_version")
         finally:
             await connection.close()
-        return {"PostgreSQL": str(postgres)}
+        kafka = COORDINATES[0].rpartition(":")[2]
+        return {"Kafka": kafka, "PostgreSQL": str(postgres)}
 
 
 def forget_settings() -> None:

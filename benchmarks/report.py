@@ -68,7 +68,9 @@ def figure(value: float) -> str:
     """A number with three significant digits at least, and thousands set apart."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
 
 
 def verdict(measure: Measure) -> str:

@@ -42,7 +42,8 @@ def test_table_marks_goals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.0, "0.00"), (1.234, "1.23"), (12.34, "12.3"), (12345.6, "12,346")]
+    ("value", "text"),
+    [(0.0, "0.000"), (0.0456, "0.046"), (1.234, "1.23"), (12.34, "12.3"), (12345.6, "12,346")],
 )
 def test_figures_keep_three_digits(value: float, text: str) -> None:
     """Small numbers keep their fraction, large ones are readable."""
