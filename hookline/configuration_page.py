@@ -2,7 +2,9 @@
 
 import sys
 from collections.abc import Iterator
-from typing import Any, Final, Literal, get_args, get_origin
+from pathlib import Path
+from types import UnionType
+from typing import Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -30,29 +32,61 @@ HEAD: Final = """\
 # Configuration
 
 Settings are environment variables. Any of them can also come from a file: add `_FILE` to its name
-and give the path, as container secrets do. An empty variable counts as not set. A service with
-missing or wrong settings does not start: it names every problem at once, shows no value, and ends
-with exit code 2.
+and give the path, as container secrets do; a line end at the end of the file does not count. An
+empty variable counts as not set. A service with missing or wrong settings does not start: it names
+every problem at once, shows no value, and ends with exit code 2. What is marked as secret is never
+logged.
 
-`hookline up` and `hookline demo` need none of these. This page is generated: `make docs`.
+`hookline up` and `hookline demo` need none of these: they make their own. This page is generated:
+`make docs`.
 """
+
+TAIL: Final = """\
+## hookline up
+
+| variable | what it is |
+|---|---|
+| `HOOKLINE_KAFKA_BOOTSTRAP` | A Kafka to use instead of a private one. |
+| `HOOKLINE_DATABASE_URL` | A PostgreSQL to use instead of a private one. |
+| `KAFKA_HOME` | An unpacked Kafka, instead of downloaded jars. |
+| `HOOKLINE_POSTGRES_BIN` | Folder of PostgreSQL's programs, instead of the packaged ones. |
+
+The services that `up` starts take the settings above from its environment as well, but not their
+addresses, secrets, ports and drain time. `demo` always starts a Kafka and a PostgreSQL of its own,
+and heeds the last two.
+"""
+
+_NAMES: Final[dict[Any, str]] = {
+    int: "integer",
+    float: "number",
+    str: "text",
+    SecretStr: "text",
+    Path: "path",
+}
+
+_BOUNDS: Final = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 
 def render() -> str:
     """The page."""
-    return "\n".join([HEAD, *(_section(name, model) for name, model in SERVICES.items())])
+    return "\n".join([HEAD, *(_section(name, model) for name, model in SERVICES.items()), TAIL])
 
 
 def _section(name: str, model: type[Settings]) -> str:
     rows = "\n".join(_rows(model))
-    return f"## {name}\n\n| variable | default | what it is |\n|---|---|---|\n{rows}\n"
+    return f"## {name}\n\n| variable | takes | default | what it is |\n|---|---|---|---|\n{rows}\n"
 
 
 def _rows(model: type[Settings]) -> Iterator[str]:
     for name, field in model.model_fields.items():
         secret = " Secret." if is_secret(field) else ""
-        what = f"{field.description}{_choices(field)}{secret}"
-        yield f"| `{PREFIX}{name.upper()}` | {_default(field)} | {what} |"
+        cells = (
+            f"`{PREFIX}{name.upper()}`",
+            takes(field),
+            _default(field),
+            f"{field.description}{secret}",
+        )
+        yield f"| {' | '.join(cells)} |"
 
 
 def is_secret(field: FieldInfo) -> bool:
@@ -60,17 +94,26 @@ def is_secret(field: FieldInfo) -> bool:
     return SecretStr in (field.annotation, *get_args(field.annotation))
 
 
+def takes(field: FieldInfo) -> str:
+    """What values the setting takes: its choices, or its type and bounds."""
+    annotation: Any = field.annotation
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(annotation))
+    if get_origin(annotation) in (Union, UnionType):
+        [annotation] = (member for member in get_args(annotation) if member is not type(None))
+    bounds = [
+        f"{words} {getattr(bound, name)}"
+        for bound in field.metadata
+        for name, words in _BOUNDS.items()
+        if hasattr(bound, name)
+    ]
+    return ", ".join([_NAMES[annotation], *bounds])
+
+
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "**needed**"
     return "none" if field.default is None else f"`{field.default}`"
-
-
-def _choices(field: FieldInfo) -> str:
-    annotation: Any = field.annotation
-    if get_origin(annotation) is not Literal:
-        return ""
-    return " One of " + ", ".join(f"`{choice}`" for choice in get_args(annotation)) + "."
 
 
 if __name__ == "__main__":
