@@ -17,10 +17,20 @@ class Acks:
             ack.add_done_callback(self._one_done)
 
     async def wait(self) -> None:
-        """Returns when Kafka has the delivery everywhere. Raises what kept it from one topic."""
+        """Returns when Kafka has the delivery everywhere.
+
+        Raises:
+            TimeoutError: the wait expired.
+            KafkaUnavailableError: what kept it from one topic.
+        """
         await self._all
         if self._failure is not None:
             raise self._failure
+
+    def expire(self) -> None:
+        """Ends the wait."""
+        if not self._all.done():
+            self._all.set_exception(TimeoutError())
 
     def _one_done(self, ack: asyncio.Future[None]) -> None:
         self._failure = ack.exception() or self._failure

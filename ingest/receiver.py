@@ -64,6 +64,7 @@ class Receiver:
         self._secrets = settings.secrets_by_app()
         self._inflight = InflightBytes(settings.ingest_max_inflight_bytes)
         self._deadlines: set[asyncio.Timeout] = set()
+        self._pending: set[Acks] = set()
         self._accepted = metrics.DELIVERIES.labels("accepted")
         self.draining = False
 
@@ -73,6 +74,8 @@ class Receiver:
         for deadline in self._deadlines:
             with suppress(RuntimeError):  # it is over at this very moment
                 deadline.reschedule(now)
+        for acks in self._pending:
+            acks.expire()
 
     async def receive(self, request: web.Request) -> web.Response:
         """Answers `POST /webhooks/instagram`."""
@@ -181,13 +184,18 @@ class Receiver:
 
     async def _acknowledged(self, acks: Acks) -> None:
         timeout_s = self._settings.ingest_publish_timeout_s
-        with self._deadline(timeout_s, "kafka_unavailable", 503) as limit:
-            try:
-                async with limit:
-                    await acks.wait()
-            except KafkaUnavailableError as error:
-                message = "Kafka did not take the delivery."
-                raise RefusalError(503, "kafka_unavailable", message) from error
+        timer = asyncio.get_running_loop().call_later(timeout_s, acks.expire)
+        self._pending.add(acks)
+        try:
+            await acks.wait()
+        except KafkaUnavailableError as error:
+            message = "Kafka did not take the delivery."
+            raise RefusalError(503, "kafka_unavailable", message) from error
+        except TimeoutError as error:
+            raise self._too_late("kafka_unavailable", 503, timeout_s) from error
+        finally:
+            timer.cancel()
+            self._pending.discard(acks)
 
     @contextmanager
     def _deadline(self, timeout_s: float, reason: str, status: int) -> Iterator[asyncio.Timeout]:
@@ -197,12 +205,14 @@ class Receiver:
         try:
             yield limit
         except TimeoutError as error:
-            if self.draining:
-                raise RefusalError(503, "draining", "This process is stopping.") from error
-            message = f"Not done within {timeout_s:g} s."
-            raise RefusalError(status, reason, message) from error
+            raise self._too_late(reason, status, timeout_s) from error
         finally:
             self._deadlines.discard(limit)
+
+    def _too_late(self, reason: str, status: int, timeout_s: float) -> RefusalError:
+        if self.draining:
+            return RefusalError(503, "draining", "This process is stopping.")
+        return RefusalError(status, reason, f"Not done within {timeout_s:g} s.")
 
 
 def _refuse(refusal: RefusalError) -> web.Response:

@@ -1,6 +1,7 @@
 """From start to stop of a service: event loop, logs, signals and exit code."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
@@ -19,6 +20,9 @@ EXIT_OK: Final = 0
 EXIT_NO: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_UNREACHABLE: Final = 3
+
+GC_THRESHOLD: Final = 50_000
+"""New objects between two looks at the youngest generation; Python's own pace is 700."""
 
 CLOSE_TIMEOUT_S: Final = 5.0
 """What closing may take after a drain: clients of Kafka and PostgreSQL that do not answer."""
@@ -39,6 +43,7 @@ def run(service: str, settings: Settings, main: Main, *, stop_timeout_s: float) 
     # stamina would log each retry with its arguments, which here are people's messages.
     stamina.instrumentation.set_on_retry_hooks([])
     log.info("service_starting", settings=effective(settings))
+    _spare_the_collector()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         try:
             runner.run(_until_signal(main, stop_timeout_s))
@@ -53,6 +58,15 @@ def run(service: str, settings: Settings, main: Main, *, stop_timeout_s: float) 
             return EXIT_NO
     log.info("service_stopped", reason="asked")
     return EXIT_OK
+
+
+def _spare_the_collector() -> None:
+    """What is loaded stays, and batches make garbage by the thousands that no cycle holds: looking
+    for cycles at Python's own pace costs a sixth of a worker's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 20)
 
 
 async def _until_signal(main: Main, stop_timeout_s: float) -> None:

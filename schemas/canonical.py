@@ -5,6 +5,8 @@ from collections.abc import Callable
 from json.encoder import encode_basestring
 from typing import Any, Final
 
+import orjson
+
 REPLACEMENT: Final = "�"
 """Stands in columns for what PostgreSQL text cannot hold: NUL and lone surrogates."""
 
@@ -18,7 +20,27 @@ def canonical_json(value: Any) -> bytes:
     Integers are exact, other numbers are written as Python's `repr`, lone surrogates as `\udxxx`.
     Any nesting depth is written: the walk keeps its own stack. `decoding.decode` reads it back.
     """
+    if not _has_float(value):
+        try:
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        except TypeError:  # lone surrogates, integers beyond 64 bits, deep nesting
+            pass
     return _write(value, _exact_string)
+
+
+def _has_float(value: Any) -> bool:
+    """Whether there is a number that orjson writes in another form than `repr`."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        kind = type(item)
+        if kind is dict:
+            pending.extend(item.values())
+        elif kind is list:
+            pending.extend(item)
+        elif kind is float:
+            return True
+    return False
 
 
 def content_hash(value: Any) -> str:

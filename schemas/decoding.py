@@ -10,6 +10,11 @@ import orjson
 LONG_INTEGER: Final = re.compile(rb"(?:^|[:,\[\s])-?[0-9]{19}")
 """Digits that may be an integer beyond 64 bits, which orjson would round to a float."""
 
+_DIGITS: Final = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+_NINETEEN: Final = b"0" * 19
+"""With every digit made a zero, a plain search finds whether the expression need look at all: it
+reads a body at a tenth of the speed."""
+
 MAX_DEPTH: Final = 800
 """Levels of nesting. Both parsers reach it on every Python, so all services judge alike."""
 
@@ -33,12 +38,16 @@ def decode(body: bytes) -> Any:
         UnreadableError: neither parser reads it (`not_json`), or it is nested deeper than 800
             levels (`too_deep`). NaN, Infinity and numbers beyond float range are not JSON here.
     """
-    return _checked(body, _decode_slowly(body) if LONG_INTEGER.search(body) else _decode(body))
+    return _checked(body, _decode_slowly(body) if _may_round(body) else _decode(body))
 
 
 def decode_roughly(body: bytes) -> Any:
     """As `decode`, but numbers may have lost digits: for readers that look at names only."""
     return _checked(body, _decode(body))
+
+
+def _may_round(body: bytes) -> bool:
+    return _NINETEEN in body.translate(_DIGITS) and LONG_INTEGER.search(body) is not None
 
 
 def _decode(body: bytes) -> Any:
