@@ -60,6 +60,7 @@ def up(
     """
     from hookline.cli.progress import download_progress, say  # noqa: PLC0415
     from hookline.embedded.pipeline import Plan  # noqa: PLC0415
+    from hookline.embedded.stack import Elsewhere  # noqa: PLC0415
 
     counts = worker_counts(workers)
     servers = {
@@ -67,7 +68,7 @@ def up(
         for name in ("kafka_bootstrap", "database_url")
     }
     with download_progress() as progress:
-        plan = Plan(data, port, counts, say, progress, **servers)
+        plan = Plan(data, port, counts, say, progress, Elsewhere(**servers))
         for name in filter(servers.get, servers):
             say(f"HOOKLINE_{name.upper()} is set: that server is used, and no private one started.")
         ready = asyncio.run(_run(plan))

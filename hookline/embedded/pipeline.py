@@ -23,7 +23,7 @@ from hookline.embedded.child import (
 from hookline.embedded.jars import Progress
 from hookline.embedded.lock import folder_lock, holder
 from hookline.embedded.ports import HOST, is_free, port_for
-from hookline.embedded.stack import EmbeddedStack, first_error
+from hookline.embedded.stack import PRIVATE, Elsewhere, EmbeddedStack, first_error
 from hookline.embedded.state import Kept, State, remove_state, write_state
 from migrations.apply import migrate
 from runtime.errors import HooklineError
@@ -53,8 +53,7 @@ class Plan:
         workers: replicas by worker, where it is not one.
         announce: told what happens, in lines for a person.
         progress: told how much of a download has arrived.
-        kafka_bootstrap: a Kafka that runs elsewhere, to use instead of a private one.
-        database_url: a PostgreSQL that runs elsewhere, to use instead of a private one.
+        elsewhere: servers to use instead of private ones.
     """
 
     folder: Path
@@ -62,8 +61,7 @@ class Plan:
     workers: Mapping[str, int] = field(default_factory=dict)
     announce: Announce = lambda _: None
     progress: Progress | None = None
-    kafka_bootstrap: str = ""
-    database_url: str = field(default="", repr=False)
+    elsewhere: Elsewhere = PRIVATE
 
     def replicas(self) -> list[tuple[str, int]]:
         """Workers with the numbers of their replicas."""
@@ -170,14 +168,7 @@ async def open_pipeline(plan: Plan) -> AsyncIterator[Pipeline]:
         remove_state(plan.folder)  # a killed run's
     async with folder_lock(plan.folder, plan.announce) as lock:
         kept = Kept.load(plan.folder)
-        check_environment(
-            {
-                "kafka_bootstrap": plan.kafka_bootstrap or f"{HOST}:1",
-                "database_url": plan.database_url or f"postgresql://{HOST}/private",
-                "app_secrets": kept.app_secrets,
-                "verify_token": kept.verify_token,
-            }
-        )
+        topics = _checked(plan, kept)
         _choose_ingest_port(plan, kept)
         kept.save(plan.folder)
         stack = EmbeddedStack(
@@ -186,8 +177,8 @@ async def open_pipeline(plan: Plan) -> AsyncIterator[Pipeline]:
             announce=plan.announce,
             progress=plan.progress,
             lock=lock,
-            kafka_bootstrap=plan.kafka_bootstrap,
-            database_url=plan.database_url,
+            elsewhere=plan.elsewhere,
+            max_body_bytes=topics.ingest_max_body_bytes,
         )
         async with stack:
             pipeline = Pipeline(plan, kept, stack)
@@ -196,6 +187,18 @@ async def open_pipeline(plan: Plan) -> AsyncIterator[Pipeline]:
                 yield pipeline
             finally:
                 await pipeline.stop()
+
+
+def _checked(plan: Plan, kept: Kept) -> TopicsSettings:
+    """The settings of topics, once the environment is known to suit every service."""
+    given = {
+        "kafka_bootstrap": plan.elsewhere.kafka_bootstrap or f"{HOST}:1",
+        "database_url": plan.elsewhere.database_url or f"postgresql://{HOST}/private",
+        "app_secrets": kept.app_secrets,
+        "verify_token": kept.verify_token,
+    }
+    check_environment(given)
+    return TopicsSettings(kafka_bootstrap=given["kafka_bootstrap"])
 
 
 def _choose_ingest_port(plan: Plan, kept: Kept) -> None:

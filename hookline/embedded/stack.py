@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from hookline.embedded.child import Announce, Child, Program, pids_of, stop_all
 from hookline.embedded.download import downloaded
@@ -14,14 +15,28 @@ from hookline.embedded.ports import port_for
 from hookline.embedded.postgres import Postgres, find_binaries
 from hookline.embedded.reaper import Reaper
 
-__all__ = ["Announce", "EmbeddedStack", "first_error"]
+MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+"""As services take it when they are told nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Servers that are not ours to start: an address each, or nothing for a private one."""
+
+    kafka_bootstrap: str = ""
+    database_url: str = field(default="", repr=False)
+
+
+PRIVATE: Final = Elsewhere()
+
+__all__ = ["PRIVATE", "Announce", "Elsewhere", "EmbeddedStack", "first_error"]
 
 
 class EmbeddedStack:
     """A running Kafka and PostgreSQL on a data folder. Use as `async with`.
 
     Entering starts both at once; from then on they are restarted when they die. Leaving stops
-    both. The one whose address is given is taken to run elsewhere, and left alone.
+    both. One that runs elsewhere is left alone.
 
     Args:
         folder: where their data and logs are kept.
@@ -29,8 +44,8 @@ class EmbeddedStack:
         announce: told what happens, in lines for a person.
         progress: told how much of a download has arrived.
         lock: file descriptor that stays open until the last child has ended, even if we die.
-        kafka_bootstrap: a Kafka to use instead of a private one.
-        database_url: a PostgreSQL to use instead of a private one.
+        elsewhere: servers to use instead of private ones.
+        max_body_bytes: the largest body that a private Kafka is to take.
     """
 
     def __init__(
@@ -41,17 +56,18 @@ class EmbeddedStack:
         announce: Announce = lambda _: None,
         progress: Progress | None = None,
         lock: int | None = None,
-        kafka_bootstrap: str = "",
-        database_url: str = "",
+        elsewhere: Elsewhere = PRIVATE,
+        max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
         self._folder = folder.resolve()
         self._ports = ports
         self._announce = announce
         self._progress = progress
+        self._max_body_bytes = max_body_bytes
         self._children: list[Child] = []
         self._reaper = Reaper(lock)
-        self.kafka_bootstrap = kafka_bootstrap
-        self.database_url = database_url
+        self.kafka_bootstrap = elsewhere.kafka_bootstrap
+        self.database_url = elsewhere.database_url
         self.changed: Callable[[], None] = lambda: None
 
     async def __aenter__(self) -> "EmbeddedStack":
@@ -98,10 +114,10 @@ class EmbeddedStack:
         self.database_url = postgres.url
 
     async def _start_kafka(self) -> None:
-        ports = [port_for(self._ports, name) for name in ("kafka", "kafka-controller")]
+        ports = {name: port_for(self._ports, name) for name in ("kafka", "kafka-controller")}
         java = await asyncio.to_thread(find_java)
         jars = await downloaded(self._announce, self._progress)
-        kafka = Kafka(self._folder / "kafka", java, jars, *ports)
+        kafka = Kafka(self._folder / "kafka", java, jars, ports, self._max_body_bytes)
         await asyncio.to_thread(kafka.prepare)
         await self._start(kafka.program(self._log("kafka")))
         self.kafka_bootstrap = kafka.bootstrap
