@@ -33,7 +33,7 @@ def worker_counts(text: str) -> dict[str, int]:
         name, _, count = part.strip().partition("=")
         if name not in WORKERS:
             raise typer.BadParameter(f"there is no worker {name!r}, only {', '.join(WORKERS)}")
-        if not count.isdigit() or not 1 <= int(count) <= 64:
+        if not count.isdecimal() or not 1 <= int(count) <= 64:
             raise typer.BadParameter(f"{name} needs a number from 1 to 64")
         counts[name] = int(count)
     return counts

@@ -94,7 +94,7 @@ def _living(file: IO[str]) -> int | None:
     """The process that the file names, unless it is dead."""
     file.seek(0)
     text = file.read().strip()
-    if not text.isdigit():
+    if not text.isdecimal():
         return None
     try:
         os.kill(int(text), 0)

@@ -71,7 +71,7 @@ async def test_a_record_that_no_topic_takes_is_rejected(
     async with Publisher(worker_settings(ingest_max_body_bytes=1024)) as publisher:
         await publisher.learn([topic])
         with pytest.raises(RejectError) as caught:
-            publisher.publish(OutRecord(topic, b"key", bytes(1024 * 1024), []))
+            await publisher.publish(OutRecord(topic, b"key", bytes(1024 * 1024), []))
         assert caught.value.reason == "too_large"
         assert await done([publisher.publish(OutRecord(topic, b"key", b"small", []))]) == [None]
 

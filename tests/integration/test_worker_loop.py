@@ -1,0 +1,275 @@
+"""The loop that all workers share: what is committed, what comes again, what is given up."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import pytest
+
+from runtime.errors import DatabaseUnavailableError, RejectError
+from runtime.publisher import OutRecord, Publisher
+from runtime.worker import VERSION, Outcome, Record
+from schemas.topics import DEAD_LETTERS
+from tests.integration.broker import Broker, Offsets, grown, until
+from tests.integration.conftest import MakeWorkerSettings
+from tests.integration.replica import Line, new_line, running
+
+
+class HeldAcks(Publisher):
+    """Tells of Kafka's acks only once the test allows it."""
+
+    allowed = asyncio.Event()
+
+    def publish(self, record: OutRecord) -> asyncio.Future[None]:
+        """The real ack, held back."""
+        acked = super().publish(record)
+
+        async def held() -> None:
+            await self.allowed.wait()
+            await acked
+
+        return asyncio.ensure_future(held())
+
+
+async def test_offsets_are_committed_after_effect_and_acks(
+    broker: Broker, worker_settings: MakeWorkerSettings
+) -> None:
+    """Neither a batch whose effect is under way nor one without its acks is committed."""
+    going_on = asyncio.Event()
+
+    async def effect(records: Sequence[Record]) -> Outcome:
+        await going_on.wait()
+        return line.echo(records)
+
+    line = await new_line(broker, effect)
+    before = await broker.ends([line.out])
+    values = await line.feed(worker_settings(), 10)
+    HeldAcks.allowed.clear()
+    async with running(line, worker_settings(), HeldAcks):
+        await until(lambda: line.calls)
+        await asyncio.sleep(0.3)
+        assert await line.committed() == 0
+        going_on.set()
+        await until(lambda: _has_grown(broker, before, 10))
+        await asyncio.sleep(0.3)
+        assert await line.committed() == 0
+        HeldAcks.allowed.set()
+        await until(lambda: _committed(line, 10))
+    assert [record.value for record in await broker.new_records(before)] == values
+
+
+async def _has_grown(broker: Broker, before: Offsets, count: int) -> bool:
+    return grown(before, await broker.ends({partition.topic for partition in before})) == count
+
+
+async def _committed(line: Line, count: int) -> bool:
+    return await line.committed() == count
+
+
+async def test_a_crash_before_the_commit_repeats_the_batch(
+    broker: Broker, worker_settings: MakeWorkerSettings
+) -> None:
+    """Whoever comes next gets the same records."""
+    forever = asyncio.Event()
+
+    async def hang(_: Sequence[Record]) -> Outcome:
+        await forever.wait()
+        return Outcome()
+
+    async def echo(records: Sequence[Record]) -> Outcome:
+        return line.echo(records)
+
+    line = await new_line(broker, hang)
+    before = await broker.ends([line.out])
+    values = await line.feed(worker_settings(), 5)
+    async with running(line, worker_settings()) as crashing:
+        await until(lambda: line.calls)
+        crashing.running.cancel()
+        await asyncio.wait((crashing.running,))
+    assert await line.committed() == 0
+    line.effect = echo
+    async with running(line, worker_settings()):
+        await until(lambda: _committed(line, 5))
+    assert line.calls == [values, values]
+    assert grown(before, await broker.ends([line.out])) == 5
+
+
+async def test_a_dependency_that_is_away_is_waited_for(
+    broker: Broker, worker_settings: MakeWorkerSettings
+) -> None:
+    """Not ready, uncommitted, no dead letter; the same records till it is back; then ready."""
+    away = True
+
+    async def effect(records: Sequence[Record]) -> Outcome:
+        if away:
+            raise DatabaseUnavailableError("away")
+        return line.echo(records)
+
+    line = await new_line(broker, effect)
+    letters = await broker.ends([DEAD_LETTERS])
+    values = await line.feed(worker_settings(), 5)
+    async with running(line, worker_settings()) as replica:
+        await until(lambda: len(line.calls) >= 3)
+        assert replica.readiness.reasons == ["dependency"]
+        assert await line.committed() == 0
+        away = False
+        await until(lambda: _committed(line, 5))
+        assert replica.readiness.reasons == []
+    assert line.calls == [values] * len(line.calls)
+    assert replica.readiness.reasons == ["draining"]
+    assert grown(letters, await broker.ends([DEAD_LETTERS])) == 0
+
+
+async def test_a_bad_record_is_given_up_and_no_other(
+    broker: Broker, worker_settings: MakeWorkerSettings
+) -> None:
+    """It becomes a dead letter with all that the contract tells of it; its neighbours are done."""
+
+    async def effect(records: Sequence[Record]) -> Outcome:
+        if any(record.value in (b"7", b"13") for record in records):
+            raise RejectError("bad_row", "a column refuses it")
+        return line.echo(records)
+
+    line = await new_line(broker, effect)
+    before, letters = await broker.ends([line.out]), await broker.ends([DEAD_LETTERS])
+    values = await line.feed(worker_settings(), 20)
+    async with running(line, worker_settings()):
+        await until(lambda: _committed(line, 20))
+    done = [record.value for record in await broker.new_records(before)]
+    assert done == [value for value in values if value not in (b"7", b"13")]
+    found = sorted(await broker.new_records(letters), key=lambda letter: letter.value or b"")
+    assert [(letter.key, letter.value) for letter in found] == [(b"13", b"13"), (b"7", b"7")]
+    told = dict(found[1].headers)
+    assert len(told.pop("fingerprint")) == 16
+    assert told.pop("first-failed-at").endswith(b"Z")
+    assert told == {
+        "stage": line.name.encode(),
+        "reason": b"bad_row",
+        "detail": b"a column refuses it",
+        "source-topic": line.topic.encode(),
+        "source-partition": b"0",
+        "source-offset": b"7",
+        "attempt": b"1",
+        "version": VERSION.encode(),
+        "original-delivery-id": b"an-id",
+    }
+
+
+async def test_a_result_that_no_topic_takes_condemns_its_record_alone(
+    broker: Broker, worker_settings: MakeWorkerSettings
+) -> None:
+    """What grows too large on its way is a dead letter; the rest of the batch travels on."""
+
+    async def effect(records: Sequence[Record]) -> Outcome:
+        grown_values = [bytes(2_000_000) if one.value == b"3" else one.value for one in records]
+        return Outcome([OutRecord(line.out, b"k", value, []) for value in grown_values])
+
+    line = await new_line(broker, effect)
+    letters = await broker.ends([DEAD_LETTERS])
+    await line.feed(worker_settings(), 8)
+    async with running(line, worker_settings(ingest_max_body_bytes=1024)):
+        await until(lambda: _committed(line, 8))
+    (letter,) = await broker.new_records(letters)
+    assert (letter.value, dict(letter.headers)["reason"]) == (b"3", b"too_large")
+
+
+async def test_an_unknown_error_stops_the_worker_uncommitted(
+    broker: Broker, worker_settings: MakeWorkerSettings
+) -> None:
+    """A bug is no reason to throw people's messages away."""
+
+    async def effect(_: Sequence[Record]) -> Outcome:
+        raise LookupError("a bug")
+
+    line = await new_line(broker, effect)
+    letters = await broker.ends([DEAD_LETTERS])
+    await line.feed(worker_settings(), 3)
+    async with running(line, worker_settings()) as replica:
+        with pytest.raises(LookupError, match="a bug"):
+            await replica.ended()
+    assert await line.committed() == 0
+    assert grown(letters, await broker.ends([DEAD_LETTERS])) == 0
+
+
+async def test_stopping_finishes_the_batch_in_flight(
+    broker: Broker, worker_settings: MakeWorkerSettings
+) -> None:
+    """It is handled, published and committed; the next one is left to others."""
+    going_on = asyncio.Event()
+
+    async def effect(records: Sequence[Record]) -> Outcome:
+        await going_on.wait()
+        return line.echo(records)
+
+    line = await new_line(broker, effect)
+    before = await broker.ends([line.out])
+    values = await line.feed(worker_settings(), 9)
+    async with running(line, worker_settings(worker_max_records=5)) as replica:
+        await until(lambda: line.calls)
+        replica.stop.set()
+        await asyncio.sleep(0.3)
+        assert not replica.running.done()
+        going_on.set()
+        await replica.ended()
+    assert line.calls == [values[:5]]
+    assert await line.committed() == 5
+    assert grown(before, await broker.ends([line.out])) == 5
+
+
+async def test_stopping_does_not_wait_for_a_dependency_that_is_away(
+    broker: Broker, worker_settings: MakeWorkerSettings
+) -> None:
+    """Nothing would come of the drain time: the records come again elsewhere."""
+
+    async def effect(_: Sequence[Record]) -> Outcome:
+        raise DatabaseUnavailableError("away")
+
+    line = await new_line(broker, effect)
+    await line.feed(worker_settings(), 3)
+    async with running(line, worker_settings(drain_timeout_s=600)) as replica:
+        await until(lambda: len(line.calls) >= 2)
+        replica.stop.set()
+        await replica.ended()
+    assert await line.committed() == 0
+
+
+async def test_a_drain_that_takes_too_long_is_cut(
+    broker: Broker, worker_settings: MakeWorkerSettings
+) -> None:
+    """The batch stays uncommitted, so nothing of it is lost."""
+    forever = asyncio.Event()
+
+    async def effect(_: Sequence[Record]) -> Outcome:
+        await forever.wait()
+        return Outcome()
+
+    line = await new_line(broker, effect)
+    await line.feed(worker_settings(), 3)
+    async with running(line, worker_settings(drain_timeout_s=0.3)) as replica:
+        await until(lambda: line.calls)
+        replica.stop.set()
+        await replica.ended()
+    assert await line.committed() == 0
+
+
+async def test_acks_that_are_late_are_waited_for(
+    broker: Broker, worker_settings: MakeWorkerSettings
+) -> None:
+    """While Kafka stands still the worker is not ready, and handles nothing twice."""
+    paused = ExitStack()
+
+    async def effect(records: Sequence[Record]) -> Outcome:
+        paused.enter_context(broker.paused())
+        return line.echo(records)
+
+    line = await new_line(broker, effect)
+    before = await broker.ends([line.out])
+    await line.feed(worker_settings(), 5)
+    with paused:
+        async with running(line, worker_settings(worker_produce_timeout_s=0.3)) as replica:
+            await until(lambda: replica.readiness.reasons == ["dependency"])
+            paused.close()
+            await until(lambda: _committed(line, 5))
+            await until(lambda: replica.readiness.reasons == [])
+    assert len(line.calls) == 1
+    assert grown(before, await broker.ends([line.out])) == 5
