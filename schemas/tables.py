@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 SCHEMA: Final = "hookline"
 ANALYTICS: Final = "analytics"
 
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 """The migration that brings a database to these tables. Revisions are numbered in four digits."""
 
 metadata = MetaData(
