@@ -42,6 +42,12 @@ LAG_RECORDS: Final = Gauge(
     "Records of a partition that a group has not committed.",
     ["topic", "partition", "group"],
 )
+SECONDS_UNTIL_DATA_LOSS: Final = Gauge(
+    names.SECONDS_UNTIL_DATA_LOSS,
+    "Until Kafka's retention may reach a topic's oldest record that a group has not committed; "
+    "+Inf when none waits. Each replica tells it of its partitions: take the least.",
+    ["topic", "group"],
+)
 DEAD_LETTERS: Final = Counter(
     names.DEAD_LETTERS_TOTAL, "Records rejected to dead letters.", ["stage", "reason"]
 )

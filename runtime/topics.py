@@ -1,6 +1,7 @@
 """Brings a cluster's topics to what they should be: makes, widens, adjusts; never deletes."""
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from runtime.errors import DependencyError, StopError
 from runtime.kafka import client_options
-from schemas.settings import TopicsSettings
+from schemas.settings import KafkaSettings, TopicsSettings
 from schemas.topics import TopicSpec, topic_specs
 
 FULL_REPLICATION: Final = 3
@@ -42,6 +43,31 @@ async def apply_topics(settings: TopicsSettings) -> list[str]:
         ) from error
     finally:
         await admin.close()
+
+
+async def retention_s(settings: KafkaSettings, topics: Sequence[str]) -> dict[str, float]:
+    """For how long topics keep their records, in seconds; infinite when for ever.
+
+    Topics that we may not look at are missing, and logged.
+
+    Raises:
+        KafkaError: Kafka cannot be reached. The caller brings the deadline.
+    """
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    try:
+        await admin.start()
+        answers = await admin.describe_configs([_resource(name) for name in topics])
+    finally:
+        await admin.close()
+    found: dict[str, float] = {}
+    for answer in answers:
+        for code, _, _, name, entries in answer.resources:
+            if code:
+                log.warning("retention_unknown", topic=name, error=for_code(code).__name__)
+                continue
+            kept_ms = int({entry[0]: entry[1] for entry in entries}["retention.ms"])
+            found[name] = kept_ms / 1e3 if kept_ms >= 0 else math.inf
+    return found
 
 
 async def _apply(admin: AIOKafkaAdminClient, settings: TopicsSettings) -> list[str]:

@@ -1,40 +1,37 @@
 """The loop that all workers share (design A6): fetch, effect, publish, commit.
 
-Owns the order of these steps, retries while a dependency is away, the isolation of records
-that cannot be processed, and the drain. What the effect is, the worker's handler knows.
+Owns the order of these steps, the isolation of records that cannot be processed, and the drain.
+What the effect is, the worker's handler knows. The commit of a batch (`runtime.commits`) travels
+beside the next one.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
-import stamina
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from runtime import metrics
-from runtime.errors import KafkaUnavailableError, RejectError, RetryError, StopError
+from runtime.commits import Commits
+from runtime.errors import KafkaUnavailableError, RejectError, StopError
 from runtime.health import Readiness
+from runtime.lag import LagWatch
 from runtime.publisher import OutRecord, Publisher
+from runtime.retry import Retry
 from schemas.dead_letters import DeadLetter, Source, dead_letter_headers
 from schemas.settings import WorkerSettings
 from schemas.topics import DEAD_LETTERS, consumer_group
 
 FETCH_WAIT_MS: Final = 200
 REVOKE_TIMEOUT_S: Final = 5.0
-COMMIT_TIMEOUT_S: Final = 10.0
-BACKOFF_INITIAL_S: Final = 0.1
-BACKOFF_MAX_S: Final = 5.0
 RETRY_RECORD_BYTES: Final = 100
 
 VERSION: Final = version("hookline")
-
-Result = TypeVar("Result")
 
 log = structlog.get_logger()
 
@@ -127,48 +124,65 @@ class Loop:
         self._settings = settings
         self._readiness = readiness
         self._busy = asyncio.Lock()
-        self._retrying = False
-        self._revoked = False
+        self._retry = Retry(readiness, "dependency")
+        group = consumer_group(handler.name)
+        self._lag = LagWatch(consumer, group, handler.topics, settings, readiness)
+        self._commits = Commits(consumer, Retry(readiness, "commit"), self._lag.committed)
         self._log = log.bind(worker=handler.name)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Works until `stop` is set; then finishes the batch in flight, within the drain time.
+        """Works until `stop` is set; then finishes and commits the batch in flight, within the
+        drain time.
 
-        A batch that waits for a dependency is given up at once: it is not committed, and comes
-        again.
+        A batch or a commit that waits for a dependency is given up at once: it comes again.
         """
         self._consumer.subscribe(list(self._handler.topics), listener=_Rebalance(self))
         work = asyncio.create_task(self._work(stop))
+        beside = [asyncio.create_task(one) for one in (self._commits.run(), self._lag.run())]
         stopped = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((work, *beside, stopped), return_when=asyncio.FIRST_COMPLETED)
             self._readiness.not_ready("draining")
-            if not work.done() and not self._retrying:
-                await asyncio.wait((work,), timeout=self._settings.drain_timeout_s)
-            if work.done():
-                await work
-            else:
-                self._log.warning("drain_cut_short")
+            await self._drain(work, beside)
         finally:
-            for task in (work, stopped):
+            for task in (work, *beside, stopped):
                 task.cancel()
-            await asyncio.gather(work, stopped, return_exceptions=True)
+            await asyncio.gather(work, *beside, stopped, return_exceptions=True)
+
+    async def _drain(self, work: asyncio.Task[None], beside: list[asyncio.Task[None]]) -> None:
+        """Waits for the work to end, unless nothing would come of it; raises what has failed."""
+        tasks = (work, *beside)
+        waiting = self._retry.waiting or self._commits.failing
+        if not waiting and not any(task.done() for task in tasks):
+            await asyncio.wait(
+                tasks,
+                timeout=self._settings.drain_timeout_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        for task in tasks:
+            if task.done():
+                await task
+        if not work.done():
+            self._log.warning("drain_cut_short")
 
     async def batch_done(self) -> None:
-        """Waits for the batch in flight, for at most 5 s: then another replica repeats it.
-
-        No other batch begins before the group has given new partitions.
+        """Waits for the batch in flight and its commit, for at most 5 s: then another replica
+        repeats it. No other batch begins before the group has given new partitions.
         """
-        self._revoked = True
+        self._commits.end_tenure()
         try:
-            async with asyncio.timeout(REVOKE_TIMEOUT_S), self._busy:
-                pass
+            async with asyncio.timeout(REVOKE_TIMEOUT_S):
+                async with self._busy:
+                    pass
+                await self._commits.settled()
         except TimeoutError:
             self._log.warning("revoke_not_awaited")
+        self._lag.forget()
 
     def joined(self, partitions: Iterable[TopicPartition]) -> None:
         """The group gave this replica its partitions: it is ready."""
-        self._revoked = False
+        self._lag.forget()
+        self._commits.begin_tenure()
         self._log.info("partitions_assigned", count=len(list(partitions)))
         self._readiness.ready("starting")
 
@@ -177,17 +191,23 @@ class Loop:
             fetched = await self._consumer.getmany(
                 timeout_ms=FETCH_WAIT_MS, max_records=self._settings.worker_max_records
             )
+            tenure = self._commits.tenure
+            self._lag.read(fetched)
             records = _records(fetched)
             del fetched
             with self._reading_ahead(sum(record.size_bytes for record in records)):
-                await self._handle_all(records, stop)
+                await self._handle_all(tenure, records, stop)
+            if self._commits.failing:
+                # What is done and not committed would grow, and all of it be repeated.
+                await self._commits.settled()
+        await self._commits.settled()
 
-    async def _handle_all(self, records: list[Record], stop: asyncio.Event) -> None:
+    async def _handle_all(self, tenure: int, records: list[Record], stop: asyncio.Event) -> None:
         for batch in batches(
             records, self._settings.worker_max_records, self._settings.worker_max_batch_bytes
         ):
             async with self._busy:
-                if stop.is_set() or not await self._process(batch):
+                if stop.is_set() or not await self._process(tenure, batch):
                     break
 
     @contextmanager
@@ -206,13 +226,13 @@ class Loop:
         finally:
             self._consumer.resume(*self._consumer.assignment())
 
-    async def _process(self, batch: list[Record]) -> bool:
-        """One batch from effect to commit. False when its partitions went to another replica."""
-        offsets = next_offsets(batch)
-        if self._revoked or not set(offsets) <= set(self._consumer.assignment()):
+    async def _process(self, tenure: int, batch: list[Record]) -> bool:
+        """One batch from effect to commit. False when its partitions are no longer ours."""
+        if not self._commits.holds(tenure):
             return False
         await self._effect(batch)
-        return await self._commit(offsets)
+        self._commits.add(tenure, next_offsets(batch))
+        return True
 
     async def _effect(self, batch: Sequence[Record]) -> None:
         """Handles and publishes a batch. One with a bad record is halved until that is alone."""
@@ -231,19 +251,19 @@ class Loop:
                 await self._effect(batch[middle:])
 
     async def _handle(self, batch: Sequence[Record]) -> Outcome:
-        async for attempt in self._attempts():
-            with attempt:
-                outcome = await self._once(self._handler.handle(batch))
-        return outcome
+        return await self._retry.until_done(lambda: self._handler.handle(batch))
 
     async def _publish(self, outcome: Outcome) -> None:
         """Publishes results and dead letters and awaits every ack; what failed is sent again."""
         waiting = [*outcome.results, *(self._dead_record(letter) for letter in outcome.dead)]
-        async for attempt in self._attempts():
-            with attempt:
-                waiting = await self._once(self._publish_once(waiting))
-                if waiting:
-                    raise KafkaUnavailableError(f"{len(waiting)} records not acknowledged")
+
+        async def publish_rest() -> None:
+            nonlocal waiting
+            waiting = await self._publish_once(waiting)
+            if waiting:
+                raise KafkaUnavailableError(f"{len(waiting)} records not acknowledged")
+
+        await self._retry.until_done(publish_rest)
         for letter in outcome.dead:
             metrics.DEAD_LETTERS.labels(letter.stage, letter.reason).inc()
             self._log.warning("dead_letter", reason=letter.reason, **letter.source._asdict())
@@ -262,7 +282,7 @@ class Loop:
             async with asyncio.timeout(self._settings.worker_produce_timeout_s):
                 results = await asyncio.shield(everything)
         except TimeoutError:
-            self._wait_begins(KafkaUnavailableError("acks outstanding"))
+            self._retry.begin_waiting(KafkaUnavailableError("acks outstanding"))
             results = await everything
         for failure in results:
             if failure is not None and not isinstance(failure, KafkaUnavailableError):
@@ -273,71 +293,6 @@ class Loop:
         headers = dead_letter_headers(letter, version=VERSION, failed_at=datetime.now(UTC))
         return OutRecord(DEAD_LETTERS, letter.key, letter.value, headers)
 
-    async def _commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
-        async for attempt in self._attempts():
-            with attempt:
-                committed = await self._once(self._commit_once(offsets))
-        if committed:
-            self._observe_lag(offsets)
-        return committed
-
-    async def _commit_once(self, offsets: Mapping[TopicPartition, int]) -> bool:
-        """Whether the group took the offsets. False after a rebalance, which is nothing unusual."""
-        try:
-            async with asyncio.timeout(COMMIT_TIMEOUT_S):
-                await self._consumer.commit(dict(offsets))
-        except (CommitFailedError, IllegalStateError) as error:
-            # The partitions are another replica's now, which repeats these records.
-            self._log.info("commit_refused", error=type(error).__name__)
-            return False
-        except (KafkaError, TimeoutError) as error:
-            raise KafkaUnavailableError(type(error).__name__) from error
-        return True
-
-    def _observe_lag(self, offsets: Mapping[TopicPartition, int]) -> None:
-        group = consumer_group(self._handler.name)
-        assigned = self._consumer.assignment()
-        for partition, offset in offsets.items():
-            end = partition in assigned and self._consumer.highwater(partition)
-            if end:
-                lag = metrics.LAG_RECORDS.labels(partition.topic, partition.partition, group)
-                lag.set(max(0, end - offset))
-
-    def forget_lag(self, partitions: Iterable[TopicPartition]) -> None:
-        """Another replica tells the lag of these partitions from now on."""
-        for partition in partitions:
-            labels = (partition.topic, str(partition.partition), consumer_group(self._handler.name))
-            with suppress(KeyError):
-                metrics.LAG_RECORDS.remove(*labels)
-
-    def _attempts(self) -> AsyncIterable[stamina.Attempt]:
-        return stamina.retry_context(
-            on=RetryError,
-            attempts=None,
-            timeout=None,
-            wait_initial=BACKOFF_INITIAL_S,
-            wait_max=BACKOFF_MAX_S,
-        )
-
-    async def _once(self, work: Awaitable[Result]) -> Result:
-        """One attempt. Says not ready when it fails for a dependency, ready when it does not."""
-        try:
-            result = await work
-        except RetryError as error:
-            self._wait_begins(error)
-            raise
-        if self._retrying:
-            self._retrying = False
-            self._readiness.ready("dependency")
-            self._log.info("dependency_back")
-        return result
-
-    def _wait_begins(self, error: RetryError) -> None:
-        if not self._retrying:
-            self._log.warning("dependency_away", reason=error.reason, detail=str(error))
-        self._retrying = True
-        self._readiness.not_ready("dependency")
-
 
 class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
     """Lets the batch in flight end before its partitions go to another replica."""
@@ -345,9 +300,8 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
 
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, _: Iterable[TopicPartition]) -> None:
         await self._loop.batch_done()
-        self._loop.forget_lag(revoked)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         self._loop.joined(assigned)

@@ -12,6 +12,11 @@ METRICS: dict[str, tuple[MetricWrapperBase, type[MetricWrapperBase], tuple[str, 
     "hookline_changes_total": (metrics.CHANGES, Counter, ("stage", "field", "outcome")),
     "hookline_event_age_seconds": (metrics.EVENT_AGE_SECONDS, Histogram, ("stage", "field")),
     "hookline_lag_records": (metrics.LAG_RECORDS, Gauge, ("topic", "partition", "group")),
+    "hookline_seconds_until_data_loss": (
+        metrics.SECONDS_UNTIL_DATA_LOSS,
+        Gauge,
+        ("topic", "group"),
+    ),
     "hookline_dead_letters_total": (metrics.DEAD_LETTERS, Counter, ("stage", "reason")),
     "hookline_last_delivery_timestamp_seconds": (metrics.LAST_DELIVERY, Gauge, ("account",)),
 }
