@@ -1,9 +1,11 @@
 """From start to stop of a service: event loop, logs, signals and exit code."""
 
 import asyncio
+import functools
 import gc
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
@@ -14,7 +16,7 @@ from uvloop import new_event_loop
 from runtime import logs
 from runtime.configuration import effective
 from runtime.errors import DependencyError, HooklineError
-from schemas.settings import Settings
+from schemas.settings import ServiceSettings
 
 EXIT_OK: Final = 0
 EXIT_NO: Final = 1
@@ -27,14 +29,21 @@ GC_THRESHOLD: Final = 50_000
 CLOSE_TIMEOUT_S: Final = 5.0
 """What closing may take after a drain: clients of Kafka and PostgreSQL that do not answer."""
 
+RETRY_INITIAL_S: Final = 0.5
+RETRY_MAX_S: Final = 2.0
+"""Between two tries at the start: a service is there soon after what it needs."""
+
 log = structlog.get_logger()
 
 Main = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """A service: runs until the event is set, then drains and returns."""
 
 
-def run(service: str, settings: Settings, main: Main, *, stop_timeout_s: float) -> int:
+def run(service: str, settings: ServiceSettings, main: Main, *, stop_timeout_s: float) -> int:
     """Runs a service until SIGTERM or SIGINT, or until it fails; gives the exit code.
+
+    One whose dependency is not there is begun again, for `start_patience_s`: whatever starts
+    all parts of Hookline at once need not know their order.
 
     A service that has not stopped `stop_timeout_s` after it was asked is ended as it is: what
     it promised is in Kafka, and what it has not committed comes again.
@@ -46,7 +55,8 @@ def run(service: str, settings: Settings, main: Main, *, stop_timeout_s: float) 
     _spare_the_collector()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         try:
-            runner.run(_until_signal(main, stop_timeout_s))
+            patient = functools.partial(_patiently, main, settings.start_patience_s)
+            runner.run(_until_signal(patient, stop_timeout_s))
         except DependencyError as error:
             log.error("service_stopped", reason=error.reason, message=str(error))
             return EXIT_UNREACHABLE
@@ -81,6 +91,32 @@ async def _until_signal(main: Main, stop_timeout_s: float) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask)
     await main(stop)
+
+
+async def _patiently(main: Main, patience_s: float, stop: asyncio.Event) -> None:
+    """Runs main, again and again while a dependency is not there, for as long as patience lasts."""
+    started_s = time.monotonic()
+
+    def worth_waiting(error: Exception) -> bool:
+        left_s = patience_s - (time.monotonic() - started_s)
+        if not isinstance(error, DependencyError) or left_s <= 0 or stop.is_set():
+            return False
+        log.warning(
+            "dependency_awaited", reason=error.reason, message=str(error), for_s=round(left_s)
+        )
+        return True
+
+    async for attempt in stamina.retry_context(
+        on=worth_waiting,
+        attempts=None,
+        timeout=None,
+        wait_initial=RETRY_INITIAL_S,
+        wait_max=RETRY_MAX_S,
+        wait_jitter=RETRY_INITIAL_S,
+    ):
+        with attempt:
+            if not stop.is_set():
+                await main(stop)
 
 
 def _end() -> None:

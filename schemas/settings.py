@@ -67,6 +67,18 @@ class Settings(BaseSettings):
     )
 
 
+class ServiceSettings(Settings):
+    """How a service that stays begins."""
+
+    start_patience_s: float = Field(
+        30.0,
+        ge=0,
+        le=3600,
+        description="At the start, wait so long for Kafka and PostgreSQL, topics and migrations; "
+        "then end with exit code 3.",
+    )
+
+
 class KafkaSettings(Settings):
     """How to reach Kafka, and the largest record that passes."""
 
@@ -136,7 +148,7 @@ class MetricsSettings(Settings):
     )
 
 
-class IngestSettings(KafkaSettings):
+class IngestSettings(ServiceSettings, KafkaSettings):
     """What `hookline ingest` can be told."""
 
     app_secrets: Annotated[SecretStr, AfterValidator(_app_secrets)] = Field(
@@ -179,7 +191,7 @@ class IngestSettings(KafkaSettings):
         return [(app_id, key.encode()) for app_id, _, key in (p.partition(":") for p in pairs)]
 
 
-class WorkerSettings(KafkaSettings, DatabaseSettings, MetricsSettings):
+class WorkerSettings(ServiceSettings, KafkaSettings, DatabaseSettings, MetricsSettings):
     """What `hookline worker NAME` can be told."""
 
     worker_max_records: int = Field(

@@ -62,7 +62,7 @@ def test_unreachable_dependencies_end_with_3_and_a_sentence() -> None:
     url = f"postgresql://hookline:{SECRET}@127.0.0.1:9/hookline"
     settings = {"KAFKA_BOOTSTRAP": "127.0.0.1:9", "DATABASE_URL": url}
     for arguments in (("worker", "dedupe"), ("migrate",), ("topics", "apply")):
-        wanted = settings
+        wanted = {**settings, "START_PATIENCE_S": "0"}
         if arguments == ("migrate",):
             wanted = {"DATABASE_URL": url}
         if arguments[0] == "topics":

@@ -41,9 +41,10 @@ VARIABLES: list[tuple[type[Settings], list[str]]] = [
             "INGEST_PROCESSES",
             "INGEST_MAX_INFLIGHT_BYTES",
             "INGEST_PUBLISH_TIMEOUT_S",
+            "START_PATIENCE_S",
         ],
     ),
-    (WorkerSettings, [*KAFKA, "DATABASE_URL", "METRICS_PORT"]),
+    (WorkerSettings, [*KAFKA, "DATABASE_URL", "METRICS_PORT", "START_PATIENCE_S"]),
 ]
 
 
