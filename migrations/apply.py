@@ -1,24 +1,35 @@
 """Brings a database to the newest revision. Owns the lock and the time limits."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from alembic import command, context
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from runtime.database import dispose, new_engine
-from runtime.errors import DependencyError, StopError
+from runtime.errors import DatabaseUnavailableError, DependencyError, HooklineError, StopError
 from runtime.partitions import ensure_partitions
 from schemas.settings import MigrateSettings
-from schemas.tables import SCHEMA, metadata
+from schemas.tables import PARTITIONED, SCHEMA, metadata
 
 ADVISORY_LOCK: Final = 0x486F6F6B6C696E65
 """`Hookline` in ASCII: one migration at a time per database."""
+
+_LOCKED: Final = frozenset({"55P03", "40P01"})
+"""SQLSTATE of a lock that was not had in time, and of a deadlock: they pass.
+
+Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
+
+_PARTITION: Final = re.compile(rf"({'|'.join(PARTITIONED)})_(default|[0-9]{{4}}_[0-9]{{2}})")
 
 
 @asynccontextmanager
@@ -64,20 +75,29 @@ async def migrate(settings: MigrateSettings) -> None:
     """Applies what is missing, and makes partitions ahead. Does nothing when nothing is missing.
 
     Raises:
+        DatabaseUnavailableError: another session holds what a revision needs; try again.
         DependencyError: PostgreSQL cannot be reached.
         StopError: a revision failed; the database is at the one before.
     """
-    async with open_connection(settings) as connection:
-        try:
+    try:
+        async with open_connection(settings) as connection:
             await connection.run_sync(_upgrade)
             await connection.commit()
             await ensure_partitions(connection, settings.partition_months_ahead)
             await connection.commit()
-        except DBAPIError as error:
-            # PostgreSQL's own words may quote a row.
-            state = getattr(error.orig, "sqlstate", None)
-            kind = type(error.orig).__name__
-            raise StopError(f"A migration failed: {kind}, sqlstate {state}.") from error
+    except DBAPIError as error:
+        raise _failure(error) from error
+
+
+def _failure(error: DBAPIError) -> HooklineError:
+    """What became of a migration. PostgreSQL's own words may quote a row: they are not told."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state in _LOCKED:
+        return DatabaseUnavailableError(
+            f"Another session holds a lock that the migration needs (sqlstate {state}). "
+            "Nothing is half done: end that session or wait for it, and migrate again."
+        )
+    return StopError(f"A migration failed: {type(error.orig).__name__}, sqlstate {state}.")
 
 
 def alembic_config() -> Config:
@@ -95,17 +115,48 @@ def _upgrade(connection: Connection) -> None:
 
 def configure_and_run(connection: Connection) -> None:
     """Runs the revisions that Alembic was asked for, each in a transaction of its own."""
+    _name_schemas(connection)
     context.configure(
         connection=connection,
         target_metadata=metadata,
-        version_table_schema=SCHEMA,
-        include_schemas=True,
-        include_name=_ours,
         transaction_per_migration=True,
+        **_COMPARISON,
     )
     with context.begin_transaction():
         context.run_migrations()
 
 
+def differences(connection: Connection) -> list[Any]:
+    """What Alembic would do to make the database equal to the models: nothing, when migrated.
+
+    Views, primary keys and the month partitions are not compared.
+    """
+    _name_schemas(connection)
+    return list(
+        compare_metadata(MigrationContext.configure(connection, opts=_COMPARISON), metadata)
+    )
+
+
+def _name_schemas(connection: Connection) -> None:
+    """Has every schema go by its name.
+
+    The schema `hookline` is the default of a user of that name. Alembic calls a default schema
+    None, finds no models there, and takes every table for missing.
+    """
+    connection.dialect.default_schema_name = "public"
+
+
 def _ours(name: str | None, type_: str, _: Any) -> bool:
-    return type_ != "schema" or name == SCHEMA
+    """Whether the models tell of it. Partitions are made by the month, not by a revision."""
+    if type_ == "schema":
+        return name == SCHEMA
+    return type_ != "table" or not _PARTITION.fullmatch(name or "")
+
+
+_COMPARISON: Final[dict[str, Any]] = {
+    "version_table_schema": SCHEMA,
+    "include_schemas": True,
+    "include_name": _ours,
+    "compare_server_default": True,
+}
+"""How Alembic compares, for `differences`, `alembic check` and `alembic revision`."""

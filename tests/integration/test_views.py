@@ -109,15 +109,17 @@ def letter(delivery: int, stage: str, source_topic: str, **others: Any) -> Row:
     }
 
 
-def comment(comment_id: str, field: str, received_at: datetime, *contents: Any) -> Row:
-    """A row of `comments` of which nothing but its ids is told; `contents` as `head` takes them."""
+def comment(
+    comment_id: str, field: str, received_at: datetime, delivery: int, *content_hashes: str
+) -> Row:
+    """A row of `comments` of which nothing but its ids is told."""
     return {
         "account_id": ACCOUNT,
         "comment_id": comment_id,
         "field": field,
         "first_received_at": received_at,
         "last_received_at": received_at,
-        **head(*contents),
+        **head(delivery, *content_hashes),
     }
 
 
@@ -128,6 +130,8 @@ MENTION_EVENT: Final = f"mentions:{ACCOUNT}:{MENTIONING}:{BOOSTED}"
 CAPTION_EVENT: Final = f"mentions:{ACCOUNT}:{MENTIONING}:-"
 STORY_EVENT: Final = f"story_insights:{ACCOUNT}:{STORY}"
 TEST_EVENT: Final = f"comments:0:test:{number(7)}:0.changes.0"
+
+BOOSTED_CONTENTS: Final = ("organic", "on the ad", "on the dynamic ad")
 
 CONTENTS: Final[list[tuple[int, datetime, str, str, int]]] = [
     (1, at(12, 0), COMMENT_EVENT, "organic", 0),
@@ -163,9 +167,7 @@ KNOWN: Final[Rows] = {
     "claims": [claim(*place) for place in CONTENTS],
     "comments": [
         {
-            **comment(
-                *(BOOSTED, "comments", at(12, 0)), 1, "organic", "on the ad", "on the dynamic ad"
-            ),
+            **comment(BOOSTED, "comments", at(12, 0), 1, *BOOSTED_CONTENTS),
             "text": "Lovely",
             "from_id": "1281680001",
             "from_username": "user_a",
@@ -262,16 +264,16 @@ KNOWN: Final[Rows] = {
             "suppressed": value is None,
             "received_at": received_at,
             "sent_at": SENT + (received_at - at(13, 0)),
-            **head(*contents),
+            **head(latest, *contents),
         }
-        for metric, value, received_at, *contents in (
-            ("impressions", 84, at(13, 20), 8, "late numbers", "early numbers"),
-            ("reach", 70, at(13, 20), 8, "late numbers", "early numbers"),
-            ("replies", None, at(13, 20), 8, "late numbers"),
-            ("taps_forward", 42, at(13, 0), 6, "early numbers"),
-            ("taps_back", 0, at(13, 0), 6, "early numbers"),
-            ("exits", None, at(13, 0), 6, "early numbers"),
-            ("views", 90, at(13, 20), 8, "late numbers"),
+        for metric, value, received_at, latest, contents in (
+            ("impressions", 84, at(13, 20), 8, ("late numbers", "early numbers")),
+            ("reach", 70, at(13, 20), 8, ("late numbers", "early numbers")),
+            ("replies", None, at(13, 20), 8, ("late numbers",)),
+            ("taps_forward", 42, at(13, 0), 6, ("early numbers",)),
+            ("taps_back", 0, at(13, 0), 6, ("early numbers",)),
+            ("exits", None, at(13, 0), 6, ("early numbers",)),
+            ("views", 90, at(13, 20), 8, ("late numbers",)),
         )
     ],
     "other_events": [
