@@ -24,7 +24,8 @@ class Kind:
     connections: int
 
 
-SINGLE: Final = Kind("ingest, one comment a delivery", 1, 4000, 64)
+SINGLE: Final = Kind("ingest, one comment a delivery, 64 connections", 1, 4000, 64)
+BUSY: Final = Kind("ingest, one comment a delivery, 512 connections", 1, 4000, 512)
 BATCHES: Final = Kind("ingest, 1000 comments a delivery", 1000, 24, 8)
 
 RATIO: Final = Goal("at least", 0.7)

@@ -75,7 +75,11 @@ async def _alone(order: Order, bench: Bench, book: Book) -> None:
     kinds = [
         ingest.IngestBench(bench, kind, seed=number)
         for number, (part, kind) in enumerate(
-            ((Part.INGEST, ingest.SINGLE), (Part.BATCHES, ingest.BATCHES))
+            (
+                (Part.INGEST, ingest.SINGLE),
+                (Part.INGEST, ingest.BUSY),
+                (Part.BATCHES, ingest.BATCHES),
+            )
         )
         if part in order.parts
     ]

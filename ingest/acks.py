@@ -1,20 +1,31 @@
 """The acks of one delivery, from every topic that it belongs to."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+
+from runtime.errors import KafkaUnavailableError
 
 
 class Acks:
     """Awaited together. Whoever stops waiting leaves them be: `settled` is still called."""
 
-    def __init__(self, acks: Sequence[asyncio.Future[None]], settled: Callable[[], None]) -> None:
-        """`settled` is called once all are done, however they ended."""
-        self._left = len(acks)
+    __slots__ = ("_all", "_failure", "_left", "_settled")
+
+    def __init__(self, count: int, settled: Callable[[], None]) -> None:
+        """`settled` is called once all of so many are there, however they ended."""
+        self._left = count
         self._settled = settled
-        self._failure: BaseException | None = None
+        self._failure: KafkaUnavailableError | None = None
         self._all: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        for ack in acks:
-            ack.add_done_callback(self._one_done)
+
+    def one(self, failure: KafkaUnavailableError | None) -> None:
+        """One topic has the delivery, or failed to take it."""
+        self._failure = failure or self._failure
+        self._left -= 1
+        if not self._left:
+            self._settled()
+            if not self._all.done():
+                self._all.set_result(None)
 
     async def wait(self) -> None:
         """Returns when Kafka has the delivery everywhere.
@@ -31,11 +42,3 @@ class Acks:
         """Ends the wait."""
         if not self._all.done():
             self._all.set_exception(TimeoutError())
-
-    def _one_done(self, ack: asyncio.Future[None]) -> None:
-        self._failure = ack.exception() or self._failure
-        self._left -= 1
-        if not self._left:
-            self._settled()
-            if not self._all.done():
-                self._all.set_result(None)

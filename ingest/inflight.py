@@ -1,24 +1,20 @@
 """How many body bytes a process holds. Owns the limit that keeps its memory bounded."""
 
-from runtime import metrics
-
 
 class InflightBytes:
     """Bytes of bodies that are read but that Kafka does not have yet, up to a limit."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
-        self._held_bytes = 0
+        self.held_bytes = 0
 
     def hold(self, size_bytes: int) -> bool:
         """Counts these bytes, unless they would pass the limit."""
-        if self._held_bytes + size_bytes > self._limit_bytes:
+        if self.held_bytes + size_bytes > self._limit_bytes:
             return False
-        self._held_bytes += size_bytes
-        metrics.INFLIGHT_BYTES.set(self._held_bytes)
+        self.held_bytes += size_bytes
         return True
 
     def release(self, size_bytes: int) -> None:
         """These bytes are held no longer."""
-        self._held_bytes -= size_bytes
-        metrics.INFLIGHT_BYTES.set(self._held_bytes)
+        self.held_bytes -= size_bytes

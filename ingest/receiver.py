@@ -3,9 +3,10 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 import structlog
@@ -27,6 +28,7 @@ from schemas.splitting import fields_in
 from schemas.topics import raw_topic
 
 RETRY_AFTER_S: Final = 5
+WATCH_INTERVAL_S: Final = 0.05
 
 log = structlog.get_logger()
 
@@ -47,6 +49,8 @@ class _Signed(NamedTuple):
     body: bytes
 
 
+_INCOMPLETE: Final = (ClientError, ConnectionError, HttpProcessingError)
+
 _MESSAGES: Final = {
     "signature_missing": f"The {HEADER} header is missing.",
     "signature_repeated": f"More than one {HEADER} header.",
@@ -64,9 +68,23 @@ class Receiver:
         self._secrets = settings.secrets_by_app()
         self._inflight = InflightBytes(settings.ingest_max_inflight_bytes)
         self._deadlines: set[asyncio.Timeout] = set()
-        self._pending: set[Acks] = set()
+        self._pending: dict[Acks, float] = {}
         self._accepted = metrics.DELIVERIES.labels("accepted")
         self.draining = False
+
+    async def watch(self) -> None:
+        """Ends the waits for Kafka that are overdue, and tells what is in flight. Never returns.
+
+        One look at all of them costs less than a timer for each.
+        """
+        while True:
+            await asyncio.sleep(WATCH_INTERVAL_S)
+            metrics.INFLIGHT_BYTES.set(self._inflight.held_bytes)
+            self._expire_overdue(time.monotonic())
+
+    def _expire_overdue(self, now_s: float) -> None:
+        for acks, _ in takewhile(lambda pending: pending[1] <= now_s, self._pending.items()):
+            acks.expire()
 
     def expire(self) -> None:
         """Ends every wait now: what is still in flight is answered 503."""
@@ -95,28 +113,24 @@ class Receiver:
         """Returns when Kafka has the delivery, in every topic that it belongs to."""
         digest = self._check_head(request)
         body = await self._read(request)
-        published = False
         try:
-            signed = self._verify(request, digest, body)
-            acks = self._publish(signed)
-            published = True
-        finally:
-            if not published:
-                self._inflight.release(len(body))
+            acks = self._publish(self._verify(request, digest, body))
+        except BaseException:
+            self._inflight.release(len(body))
+            raise
         # Past its deadline a record may still be in the producer: its bytes count until it is not.
-        await self._acknowledged(Acks(acks, lambda: self._inflight.release(len(body))))
+        await self._acknowledged(acks)
 
     def _check_head(self, request: web.Request) -> str:
         """What can be refused before the body is read. Gives the signature's digest."""
-        encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-        if encoding != "identity":
+        headers = request.headers
+        encoding = headers.get("Content-Encoding")
+        if encoding is not None and encoding.strip().lower() != "identity":
             raise RefusalError(415, "content_encoding", "Only Content-Encoding: identity is read.")
         try:
-            digest = signature_digest(request.headers.getall(HEADER, []))
+            return signature_digest(headers.getall(HEADER, ()))
         except SignatureError as error:
             raise RefusalError(401, error.reason, _MESSAGES[error.reason]) from error
-        self._check_size(request.content_length or 0)
-        return digest
 
     def _check_size(self, size_bytes: int) -> None:
         limit_bytes = self._settings.ingest_max_body_bytes
@@ -127,36 +141,39 @@ class Receiver:
 
     async def _read(self, request: web.Request) -> bytes:
         """The whole body. Its bytes are held until the caller releases them."""
+        content = request.content
+        if content.is_eof():  # a small body came with its head: there is no wait
+            try:
+                body = content.read_nowait()
+            except _INCOMPLETE as error:
+                raise _incomplete() from error
+            self._check_size(len(body))
+            self._hold(len(body))
+            return body
+        self._check_size(request.content_length or 0)
+        return await self._read_slowly(content)
+
+    async def _read_slowly(self, content: StreamReader) -> bytes:
         held: list[bytes] = []
-        complete = False
-        try:
-            if request.content.is_eof():  # a small body came with its head: there is no wait
-                body = request.content.read_nowait()
-                self._check_size(len(body))
-                self._hold(held, body)
-            else:
-                await self._read_slowly(request.content, held)
-            complete = True
-        except (ClientError, ConnectionError, HttpProcessingError) as error:
-            raise RefusalError(400, "body_incomplete", "The body ended early.") from error
-        finally:
-            if not complete:
-                self._inflight.release(sum(map(len, held)))
-        return held[0] if len(held) == 1 else b"".join(held)
-
-    async def _read_slowly(self, content: StreamReader, held: list[bytes]) -> None:
         size_bytes = 0
-        with self._deadline(self._settings.ingest_read_timeout_s, "body_timeout", 408) as limit:
-            async with limit:
-                async for chunk in content.iter_any():
-                    size_bytes += len(chunk)
-                    self._check_size(size_bytes)
-                    self._hold(held, chunk)
+        try:
+            with self._deadline(self._settings.ingest_read_timeout_s, "body_timeout", 408) as limit:
+                async with limit:
+                    async for chunk in content.iter_any():
+                        self._check_size(size_bytes + len(chunk))
+                        self._hold(len(chunk))
+                        size_bytes += len(chunk)
+                        held.append(chunk)
+        except BaseException as error:
+            self._inflight.release(size_bytes)
+            if isinstance(error, _INCOMPLETE):
+                raise _incomplete() from error
+            raise
+        return b"".join(held)
 
-    def _hold(self, held: list[bytes], chunk: bytes) -> None:
-        if not self._inflight.hold(len(chunk)):
+    def _hold(self, size_bytes: int) -> None:
+        if not self._inflight.hold(size_bytes):
             raise RefusalError(503, "inflight_limit", "Too many bytes wait for Kafka.")
-        held.append(chunk)
 
     def _verify(self, request: web.Request, digest: str, body: bytes) -> _Signed:
         try:
@@ -165,27 +182,28 @@ class Receiver:
             raise RefusalError(401, error.reason, _MESSAGES[error.reason]) from error
         return _Signed(app_id, request.headers[HEADER], body)
 
-    def _publish(self, signed: _Signed) -> Sequence[asyncio.Future[None]]:
+    def _publish(self, signed: _Signed) -> Acks:
         now_us = time.time_ns() // 1000
+        body = signed.body
         delivery = Delivery(
-            delivery_id=uuid7(now_us // 1000, os.urandom(10)),
-            received_at=datetime.fromtimestamp(now_us / 1_000_000, UTC),
-            app_id=signed.app_id,
-            signature=signed.signature,
-            source="webhook",
-            body=signed.body,
+            uuid7(now_us // 1000, os.urandom(10)),
+            datetime.fromtimestamp(now_us / 1_000_000, UTC),
+            signed.app_id,
+            signed.signature,
+            "webhook",
+            body,
         )
-        key = body_key(signed.body)
+        key = body_key(body)
         headers = delivery_headers(delivery)
-        return [
-            self._publisher.publish(OutRecord(raw_topic(field), key, signed.body, headers))
-            for field in fields_in(signed.body)
-        ]
+        fields = fields_in(body)
+        acks = Acks(len(fields), lambda: self._inflight.release(len(body)))
+        for field in fields:
+            self._publisher.submit(OutRecord(raw_topic(field), key, body, headers), acks.one)
+        return acks
 
     async def _acknowledged(self, acks: Acks) -> None:
         timeout_s = self._settings.ingest_publish_timeout_s
-        timer = asyncio.get_running_loop().call_later(timeout_s, acks.expire)
-        self._pending.add(acks)
+        self._pending[acks] = time.monotonic() + timeout_s
         try:
             await acks.wait()
         except KafkaUnavailableError as error:
@@ -194,8 +212,7 @@ class Receiver:
         except TimeoutError as error:
             raise self._too_late("kafka_unavailable", 503, timeout_s) from error
         finally:
-            timer.cancel()
-            self._pending.discard(acks)
+            del self._pending[acks]
 
     @contextmanager
     def _deadline(self, timeout_s: float, reason: str, status: int) -> Iterator[asyncio.Timeout]:
@@ -213,6 +230,10 @@ class Receiver:
         if self.draining:
             return RefusalError(503, "draining", "This process is stopping.")
         return RefusalError(status, reason, f"Not done within {timeout_s:g} s.")
+
+
+def _incomplete() -> RefusalError:
+    return RefusalError(400, "body_incomplete", "The body ended early.")
 
 
 def _refuse(refusal: RefusalError) -> web.Response:

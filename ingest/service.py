@@ -90,7 +90,14 @@ def build_app(
         reasons = ["draining"] if receiver.draining else await _kafka_problems(publisher)
         return ready_response(reasons)
 
+    async def watching(_: web.Application) -> AsyncIterator[None]:
+        watch = asyncio.create_task(receiver.watch())
+        yield
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+
     app = web.Application()
+    app.cleanup_ctx.append(watching)
     app.router.add_post(PATH, receiver.receive)
     app.router.add_get(PATH, handshake, allow_head=False)
     app.router.add_get("/livez", livez)

@@ -1,19 +1,20 @@
 """Records into Kafka: `acks=all`, idempotent, one batch a partition in flight.
 
-Owns the producer and its replacement. Records that wait for the same partition travel together,
-which costs a third less processor time than sending them one by one. There is no time-out in
-here: the producer keeps trying while Kafka is away, so callers bring their own deadline, and
-their own limit of the bytes that wait.
+Owns the producer and its replacement. Records travel in rounds: what waits for one broker's
+partitions goes out together, and what comes meanwhile waits for the acks, because the producer has
+one request a broker in flight anyway and most of a request's cost does not depend on its size.
+There is no time-out in here: the producer keeps trying while Kafka is away, so callers bring their
+own deadline, and their own limit of the bytes that wait.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple, TypeAlias
 
 import structlog
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from runtime.errors import DependencyError, KafkaUnavailableError, RejectError
@@ -25,8 +26,8 @@ BATCH_BYTES: Final = 512 * 1024
 """Records share a batch up to here; a larger record has one of its own."""
 
 REQUEST_BYTES: Final = 48 * 1024 * 1024
-"""Batches handed to the producer at once. It sends them in one request per broker, and a broker
-hangs up on requests above `socket.request.max.bytes` (100 MiB)."""
+"""What a round carries, but for a larger record alone. The producer sends it in one request, and a
+broker hangs up on requests above `socket.request.max.bytes` (100 MiB)."""
 
 FLUSH_TIMEOUT_S: Final = 3.0
 RESTART_DELAY_S: Final = 0.5
@@ -48,9 +49,30 @@ class OutRecord(NamedTuple):
         return len(self.key or b"") + len(self.value or b"")
 
 
+Settled: TypeAlias = Callable[[KafkaUnavailableError | None], None]
+"""Called once: with None when all in-sync replicas have the record, else with why they may not."""
+
+
 class _Waiting(NamedTuple):
     record: OutRecord
-    acked: asyncio.Future[None]
+    settled: Settled
+
+
+_Lanes: TypeAlias = dict[TopicPartition, deque[_Waiting]]
+"""What waits for one broker, by partition; the one that waits longest comes first."""
+
+
+class _Batch:
+    """Records of one partition that travel together."""
+
+    def __init__(self) -> None:
+        self.records: list[_Waiting] = []
+        self.sent: asyncio.Future[object] | None = None
+
+    def settle(self, failure: KafkaUnavailableError | None) -> None:
+        """Tells every record's owner, once."""
+        records, self.records = self.records, []
+        _settle(records, failure)
 
 
 class _Generation:
@@ -63,7 +85,7 @@ class _Generation:
 
     async def acked(self, sent: asyncio.Future[object]) -> None:
         """Waits for a batch's acks. Raises KafkaError when there will be none."""
-        if self._gone:
+        if self._gone and not sent.done():
             raise KafkaError("producer given up")
         self._sent.add(sent)
         try:
@@ -86,10 +108,8 @@ class Publisher:
         self._settings = settings
         self._max_bytes = max_record_bytes(settings.ingest_max_body_bytes) - 64 * 1024
         self._partitions: dict[str, int] = {}
-        self._lanes: dict[tuple[str, int], deque[_Waiting]] = {}
-        self._pumps: set[asyncio.Task[None]] = set()
-        self._submitted_bytes = 0
-        self._turns: deque[asyncio.Future[None]] = deque()
+        self._waiting: dict[int | None, _Lanes] = {}
+        self._pumps: dict[int | None, asyncio.Task[None]] = {}
         self._generation: _Generation | None = None
         self._usable = asyncio.Event()
         self._replacing: set[asyncio.Task[None]] = set()
@@ -107,8 +127,8 @@ class Publisher:
 
     async def __aexit__(self, *_: object) -> None:
         if self._pumps:
-            await asyncio.wait(self._pumps, timeout=FLUSH_TIMEOUT_S)
-        tasks = [*self._pumps, *self._replacing]
+            await asyncio.wait(self._pumps.values(), timeout=FLUSH_TIMEOUT_S)
+        tasks = [*self._pumps.values(), *self._replacing]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -140,68 +160,104 @@ class Publisher:
         Raises:
             RejectError: the record is larger than its topic takes (`too_large`).
         """
+        acked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.submit(record, lambda failure: _conclude(acked, failure))
+        return acked
+
+    def submit(self, record: OutRecord, settled: Settled) -> None:
+        """As `publish`, for a caller that is called back at once instead of waiting for a future.
+
+        `settled` must not raise.
+
+        Raises:
+            RejectError: the record is larger than its topic takes (`too_large`).
+        """
         if record.size_bytes > self._max_bytes:
             raise RejectError("too_large", f"larger than {record.topic} takes")
-        lane_id = (record.topic, partition_of(record.key or b"", self._partitions[record.topic]))
-        waiting = _Waiting(record, asyncio.get_running_loop().create_future())
-        lane = self._lanes.get(lane_id)
+        number = partition_of(record.key or b"", self._partitions[record.topic])
+        partition = TopicPartition(record.topic, number)
+        broker = self.producer.client.cluster.leader_for_partition(partition)
+        lanes = self._waiting.get(broker)
+        if lanes is None:
+            lanes = self._waiting[broker] = {}
+            self._pumps[broker] = asyncio.create_task(self._pump(broker, lanes))
+        lane = lanes.get(partition)
         if lane is None:
-            lane = self._lanes[lane_id] = deque()
-            pump = asyncio.create_task(self._pump(lane_id, lane))
-            self._pumps.add(pump)
-            pump.add_done_callback(self._pumps.discard)
-        lane.append(waiting)
-        return waiting.acked
+            lane = lanes[partition] = deque()
+        lane.append(_Waiting(record, settled))
 
-    async def _pump(self, lane_id: tuple[str, int], lane: deque[_Waiting]) -> None:
-        """Sends what waits for one partition, a batch at a time, until nothing does."""
+    async def _pump(self, broker: int | None, lanes: _Lanes) -> None:
+        """Round after round to one broker, until nothing waits for it.
+
+        A broker that does not answer holds back its own partitions, not those of the others.
+        """
         try:
-            while lane:
+            while lanes:
                 await self._usable.wait()
-                generation = self._generation
-                if generation is not None:
-                    await self._send(generation, lane_id, lane)
+                if self._generation is not None:
+                    await self._round(self._generation, lanes)
         finally:
             # However this ends, nobody waits for ever, and the next record gets a new pump.
-            del self._lanes[lane_id]
-            _settle(lane, KafkaUnavailableError("stopped"))
+            del self._waiting[broker], self._pumps[broker]
+            for lane in lanes.values():
+                _settle(lane, KafkaUnavailableError("stopped"))
+
+    async def _round(self, generation: _Generation, lanes: _Lanes) -> None:
+        """Sends a batch of each partition, as many as fit one request, and awaits their acks."""
+        batches: list[_Batch] = []
+        room_bytes = REQUEST_BYTES
+        try:
+            for partition in list(lanes):
+                lane = lanes[partition]
+                room_bytes -= max(lane[0].record.size_bytes, BATCH_BYTES)
+                if batches and room_bytes < 0:
+                    break
+                batches.append(_Batch())
+                await self._send(generation, partition, lane, batches[-1])
+                del lanes[partition]
+                if lane:
+                    lanes[partition] = lane  # behind those that have waited longer now
+            for batch in batches:
+                await self._await_acks(generation, batch)
+        finally:
+            for batch in batches:
+                batch.settle(KafkaUnavailableError("stopped"))
 
     async def _send(
-        self, generation: _Generation, lane_id: tuple[str, int], lane: deque[_Waiting]
+        self,
+        generation: _Generation,
+        partition: TopicPartition,
+        lane: deque[_Waiting],
+        batch: _Batch,
     ) -> None:
-        size_bytes = await self._take_room(lane[0].record.size_bytes)
-        taken: list[_Waiting] = []
         try:
-            batch = _fill(generation.producer.create_batch(), lane, taken)
-            sent = await generation.producer.send_batch(batch, lane_id[0], partition=lane_id[1])
-            await generation.acked(sent)
-        except asyncio.CancelledError:
-            _settle(taken, KafkaUnavailableError("stopped"))
-            raise
+            builder = _fill(generation.producer.create_batch(), lane, batch.records)
+            batch.sent = await generation.producer.send_batch(
+                builder, partition.topic, partition=partition.partition
+            )
         except Exception as error:  # noqa: BLE001  # whatever it is, these records are not in Kafka
-            log.warning("publish_failed", topic=lane_id[0], error=type(error).__name__)
-            self._give_up(generation)
-            _settle(taken, KafkaUnavailableError(type(error).__name__))
+            self._fail(generation, batch, error)
+
+    async def _await_acks(self, generation: _Generation, batch: _Batch) -> None:
+        if batch.sent is None:
+            return
+        try:
+            await generation.acked(batch.sent)
+        except Exception as error:  # noqa: BLE001  # as above
+            self._fail(generation, batch, error)
         else:
-            _settle(taken, None)
-        finally:
-            self._give_room(size_bytes)
+            batch.settle(None)
 
-    async def _take_room(self, first_bytes: int) -> int:
-        size_bytes = max(first_bytes, BATCH_BYTES)
-        while self._submitted_bytes and self._submitted_bytes + size_bytes > REQUEST_BYTES:
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._turns.append(turn)
-            await turn
-        self._submitted_bytes += size_bytes
-        return size_bytes
-
-    def _give_room(self, size_bytes: int) -> None:
-        self._submitted_bytes -= size_bytes
-        while self._turns:
-            turn = self._turns.popleft()
-            if not turn.done():
-                turn.set_result(None)
+    def _fail(self, generation: _Generation, batch: _Batch, error: Exception) -> None:
+        """The batch is not in Kafka, or may not be."""
+        topic = batch.records[0].record.topic
+        if isinstance(error, MessageSizeTooLargeError):
+            repair = "run `hookline topics apply`: INGEST_MAX_BODY_BYTES was raised since"
+            log.error("topic_takes_too_little", topic=topic, repair=repair)
+        else:
+            log.warning("publish_failed", topic=topic, error=type(error).__name__)
+        self._give_up(generation)
+        batch.settle(KafkaUnavailableError(type(error).__name__))
 
     def _give_up(self, generation: _Generation) -> None:
         """Replaces a producer after any failed batch.
@@ -261,12 +317,16 @@ def _fill(batch: BatchBuilder, lane: deque[_Waiting], taken: list[_Waiting]) -> 
     return batch
 
 
-def _settle(taken: Iterable[_Waiting], error: KafkaUnavailableError | None) -> None:
-    for waiting in taken:
-        if waiting.acked.done():
-            continue
-        if error is None:
-            waiting.acked.set_result(None)
-        else:
-            waiting.acked.set_exception(error)
-            waiting.acked.exception()  # a caller past its deadline no longer looks
+def _settle(records: Iterable[_Waiting], failure: KafkaUnavailableError | None) -> None:
+    for waiting in records:
+        waiting.settled(failure)
+
+
+def _conclude(acked: asyncio.Future[None], failure: KafkaUnavailableError | None) -> None:
+    if acked.done():
+        return
+    if failure is None:
+        acked.set_result(None)
+    else:
+        acked.set_exception(failure)
+        acked.exception()  # a caller past its deadline no longer looks

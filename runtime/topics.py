@@ -8,7 +8,7 @@ from typing import Any, Final
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import InvalidPartitionsError, KafkaError, TopicAlreadyExistsError, for_code
 
 from runtime.errors import DependencyError, StopError
 from runtime.kafka import client_options
@@ -20,6 +20,7 @@ SET_ON_TOPIC: Final = 1
 """Kafka's mark of a setting that the topic itself carries, against one of the broker."""
 
 CONNECT_TIMEOUT_S: Final = 30.0
+SETTLE_INTERVAL_S: Final = 0.1
 
 log = structlog.get_logger()
 
@@ -107,20 +108,28 @@ async def _create(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> lis
 
 
 async def _widen(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> list[str]:
+    """Adds partitions where some are missing, and waits until they are seen."""
+    changes: dict[str, str] = {}
+    while narrow := await _narrow(admin, specs):
+        wanted = {spec.name: NewPartitions(spec.partitions) for spec, _ in narrow}
+        try:
+            await admin.create_partitions(wanted)
+        except InvalidPartitionsError:
+            # It has them: a broker's view is behind for a moment after a topic was made or widened.
+            await asyncio.sleep(SETTLE_INTERVAL_S)
+            continue
+        for spec, count in narrow:
+            changes[spec.name] = f"widened {spec.name} from {count} to {spec.partitions} partitions"
+    return list(changes.values())
+
+
+async def _narrow(
+    admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]
+) -> list[tuple[TopicSpec, int]]:
+    """The topics with fewer partitions than they should have, and how many they have."""
     found = await admin.describe_topics([spec.name for spec in specs]) if specs else []
     counts = {topic["topic"]: len(topic["partitions"]) for topic in found}
-    narrow = [spec for spec in specs if counts[spec.name] < spec.partitions]
-    if not narrow:
-        return []
-    answer = await admin.create_partitions(
-        {spec.name: NewPartitions(spec.partitions) for spec in narrow}
-    )
-    for name, code, *_ in answer.topic_errors:
-        _check(code, f"partitions of {name} cannot be added")
-    return [
-        f"widened {spec.name} from {counts[spec.name]} to {spec.partitions} partitions"
-        for spec in narrow
-    ]
+    return [(spec, counts[spec.name]) for spec in specs if counts[spec.name] < spec.partitions]
 
 
 async def _adjust(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> list[str]:

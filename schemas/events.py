@@ -21,7 +21,9 @@ class MalformedEventError(ValueError):
 
 def format_time(moment: datetime) -> str:
     """RFC 3339 in UTC with microseconds, as headers and events carry times."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_time(text: str) -> datetime:

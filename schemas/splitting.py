@@ -73,10 +73,52 @@ def fields_in(body: bytes) -> tuple[Field, ...]:
     A body that cannot be read, or holds no change, belongs to `other`.
     """
     try:
-        found = {change.field for change in _changes(decode_roughly(body))}
+        found = _fields(decode_roughly(body))
     except UnreadableError:
         return ("other",)
+    if len(found) == 1:
+        return tuple(found)
     return tuple(field for field in FIELDS if field in found) or ("other",)
+
+
+def _fields(document: Any) -> set[Field]:
+    """The fields of `_changes`, at a third of its cost: ingest asks this of every body."""
+    found: set[Field] = set()
+    for envelope in _envelopes(document):
+        if not _is_envelope(envelope):
+            found.add("other")
+            continue
+        object_type = _name(envelope.get("object"))
+        for entry in envelope["entry"]:
+            found |= _entry_fields(object_type, entry)
+    return found
+
+
+def _entry_fields(object_type: str | None, entry: Any) -> set[Field]:
+    if not isinstance(entry, dict):
+        return {"other"}
+    found: set[Field] = set()
+    present = [name for name in _LISTS if name in entry]
+    if not present or ("field" in entry and "value" in entry):
+        found |= _change_fields(object_type, [entry])
+    for name in present:
+        items = entry[name]
+        if name == "changes" and isinstance(items, list):
+            found |= _change_fields(object_type, items)
+        elif items or not isinstance(items, list):
+            found.add("other")
+    return found
+
+
+def _change_fields(object_type: str | None, items: list[Any]) -> set[Field]:
+    """Many changes name few fields: each name is looked up once."""
+    names = {
+        item["field"]
+        if isinstance(item, dict) and "value" in item and isinstance(item.get("field"), str)
+        else None
+        for item in items
+    }
+    return {field_of(object_type, name) for name in names}
 
 
 def id_text(value: Any) -> str | None:
@@ -112,11 +154,8 @@ def sent_time(value: Any) -> datetime | None:
 
 
 def _changes(document: Any) -> Iterator[Change]:
-    envelopes = document if isinstance(document, list) else [document]
-    if not any(map(_is_envelope, envelopes)):
-        raise UnreadableError("no_entry_list")
     index = 0
-    for envelope in envelopes:
+    for envelope in _envelopes(document):
         if not _is_envelope(envelope):
             yield _odd(_Entry(index, None, None, None), "flat", 0, envelope)
             index += 1
@@ -125,6 +164,14 @@ def _changes(document: Any) -> Iterator[Change]:
         for entry in envelope["entry"]:
             yield from _entry_changes(index, object_type, entry)
             index += 1
+
+
+def _envelopes(document: Any) -> list[Any]:
+    """The top-level objects. Raises UnreadableError when none of them has entries."""
+    envelopes = document if isinstance(document, list) else [document]
+    if not any(map(_is_envelope, envelopes)):
+        raise UnreadableError("no_entry_list")
+    return envelopes
 
 
 def _is_envelope(value: Any) -> bool:

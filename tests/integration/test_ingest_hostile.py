@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ingest.service import PATH
 from schemas.topics import RAW_TOPICS
 from simulator.signing import SHA256_HEADER, signature
-from tests.integration.broker import Broker, grown
+from tests.integration.broker import Broker, grown, until
 from tests.integration.service import SECRET, Ingest
 
 ANSWER_WAIT_S: Final = 10.0
@@ -127,6 +127,10 @@ async def test_an_unfinished_body_reaches_nobody(ingest: Ingest, broker: Broker)
     ):
         assert await statuses(ingest, HEAD + SIGNED + rest, SILENCE_S) == []
     assert (await ingest.ask("GET", "/readyz")).status == 200
-    page = (await ingest.ask("GET", "/metrics")).body.decode()
-    assert "hookline_ingest_inflight_bytes 0.0" in page
+    await until(lambda: _holds_nothing(ingest))
     assert grown(before, await broker.ends(RAW_TOPICS)) == 0
+
+
+async def _holds_nothing(ingest: Ingest) -> bool:
+    page = (await ingest.ask("GET", "/metrics")).body.decode()
+    return "hookline_ingest_inflight_bytes 0.0" in page
