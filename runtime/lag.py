@@ -154,6 +154,7 @@ class LagWatch:
                 if NOT_READY in self._readiness.reasons:
                     log.info("kafka_back")
                 self._readiness.ready(NOT_READY)
+                await self._learn_retention()
             await asyncio.sleep(LOOK_INTERVAL_S)
 
     async def _look(self) -> None:
@@ -179,7 +180,7 @@ class LagWatch:
         for partition, unread in behind.items():
             if unread.stands_still():
                 await self._peek(partition, unread)
-        await self._tell_loss(assigned, behind)
+        self._tell_loss(assigned, behind)
 
     async def _peek(self, partition: TopicPartition, unread: Unread) -> None:
         """Looks at the next record and puts it back: between the two nobody else runs."""
@@ -188,24 +189,28 @@ class LagWatch:
             self._consumer.seek(partition, message.offset)
             unread.peeked(message.timestamp / 1e3)
 
-    async def _tell_loss(
+    def _tell_loss(
         self, assigned: Iterable[TopicPartition], behind: Mapping[TopicPartition, Unread]
     ) -> None:
-        retention = await self._retention()
+        retention, now_s = self._retention_s, time.time()
         waiting: defaultdict[str, list[float]] = defaultdict(list)
         for partition, unread in behind.items():
             if unread.since_s is not None:
                 waiting[partition.topic].append(unread.since_s)
         for topic in {partition.topic for partition in assigned} & set(retention):
-            left_s = seconds_until_loss(waiting[topic], retention[topic], time.time())
+            left_s = seconds_until_loss(waiting[topic], retention[topic], now_s)
             metrics.SECONDS_UNTIL_DATA_LOSS.labels(topic, self._group).set(left_s)
 
-    async def _retention(self) -> Mapping[str, float]:
-        now_s = time.monotonic()
-        if now_s - self._retention_at_s > RETENTION_INTERVAL_S:
-            self._retention_s = await retention_s(self._settings, self._topics)
-            self._retention_at_s = now_s
-        return self._retention_s
+    async def _learn_retention(self) -> None:
+        """Now and then: it may change. What is not allowed to be known keeps nobody from work."""
+        if time.monotonic() - self._retention_at_s < RETENTION_INTERVAL_S:
+            return
+        self._retention_at_s = time.monotonic()
+        try:
+            async with asyncio.timeout(LOOK_TIMEOUT_S):
+                self._retention_s = await retention_s(self._settings, self._topics)
+        except (KafkaError, TimeoutError) as error:
+            log.warning("retention_unknown", error=type(error).__name__)
 
     def _tell_lag(self, partition: TopicPartition, records: int) -> None:
         labels = (partition.topic, partition.partition, self._group)
