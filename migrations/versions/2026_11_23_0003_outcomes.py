@@ -37,7 +37,7 @@ kept AS (
 letters AS (
     SELECT stage, delivery_id, key, split_part(source_topic, '.', 3) AS field
     FROM hookline.dead_letters
-    WHERE state <> 'redriven' AND stage IN ('archive', 'dedupe', 'persist')
+    WHERE state <> 'redriven'
 ),
 counted AS (
     SELECT received_at, delivery_id, changes.key AS field, changes.value::bigint AS changes

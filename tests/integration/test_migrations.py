@@ -256,9 +256,9 @@ async def test_an_unreachable_database_is_told_without_secrets(
     }[wrong]
     settings = _settings(changed.render_as_string(hide_password=False))
     engine = new_engine(settings, "test")
-    for attempt in (migrate(settings), require_revision(engine)):
+    for attempt in (lambda: migrate(settings), lambda: require_revision(engine)):
         with pytest.raises(DependencyError, match="Does it run") as caught:
-            await attempt
+            await attempt()
         assert not isinstance(caught.value, SchemaBehindError)
         for word in (changed.password, changed.username, changed.database):
             assert word

@@ -685,16 +685,30 @@ async def test_an_unreadable_body_is_one_change_wherever_it_was_published(
     assert await _ends(engine, rows) == {("other", "dead"): 1}
 
 
-async def test_letters_of_later_stages_are_about_what_is_stored(engine: AsyncEngine) -> None:
-    """An enrichment that fails takes no comment out of its table."""
+async def test_letters_of_later_stages_end_no_change(engine: AsyncEngine) -> None:
+    """An enrichment that fails takes no comment out of its table, and excuses none that is late."""
+    late = EVENT + "9"
+    contents = [(1, HOUR, EVENT, "first", 0), (1, HOUR, late, "first", 1)]
     rows = {
-        "deliveries": [delivery(1, HOUR, {"comments": 1})],
-        "sightings": [sighting(1, HOUR, EVENT, "first")],
-        "claims": [claim(1, HOUR, EVENT, "first")],
+        "deliveries": [delivery(1, HOUR, {"comments": 2})],
+        "sightings": [sighting(*place) for place in contents],
+        "claims": [claim(*place) for place in contents],
         "comments": [comment(QUIET, "comments", HOUR, 1, "first")],
-        "dead_letters": [letter(1, "enrich", "instagram.events.comments", key=EVENT.encode())],
+        "dead_letters": [
+            letter(1, "enrich", "instagram.events.comments", key=event_id.encode())
+            for event_id in (EVENT, late)
+        ],
     }
-    assert await _ends(engine, rows) == {("comments", "stored"): 1}
+    assert await _ends(engine, rows) == {("comments", "stored"): 1, ("comments", "in_flight"): 1}
+
+
+async def test_a_letter_of_the_archive_does_not_excuse_dedupe(engine: AsyncEngine) -> None:
+    """The delivery is archived after all; that nobody has split it is another matter."""
+    rows = {
+        "deliveries": [delivery(1, HOUR, {"comments": 2})],
+        "dead_letters": [letter(1, "archive", "instagram.raw.comments")],
+    }
+    assert await _ends(engine, rows) == {("comments", "in_flight"): 2}
 
 
 @pytest.mark.parametrize("died", [False, True])
@@ -714,10 +728,11 @@ async def test_a_change_whose_delivery_is_not_archived_is_not_done(
 
 
 async def test_a_sighting_without_a_claim_is_not_done(engine: AsyncEngine) -> None:
-    """It would count as a repeat of nothing."""
+    """It would be a repeat of nothing, and the row is that of no claim."""
     rows = {
         "deliveries": [delivery(1, HOUR, {"comments": 1})],
         "sightings": [sighting(1, HOUR, EVENT, "first")],
+        "comments": [comment(QUIET, "comments", HOUR, 1, "first")],
     }
     assert await _ends(engine, rows) == {("comments", "in_flight"): 1}
 
@@ -729,6 +744,17 @@ async def test_a_lowered_claim_makes_the_later_change_the_repeat(engine: AsyncEn
         "sightings": [sighting(2, HOUR, EVENT, "first"), sighting(1, HOUR, EVENT, "first")],
         "claims": [claim(1, HOUR, EVENT, "first")],
         "comments": [comment(QUIET, "comments", HOUR, 2, "first")],
+    }
+    assert await _ends(engine, rows) == {("comments", "stored"): 1, ("comments", "repeat"): 1}
+
+
+async def test_a_change_told_twice_in_one_delivery_is_stored_once(engine: AsyncEngine) -> None:
+    """The second place is a repeat."""
+    rows = {
+        "deliveries": [delivery(1, HOUR, {"comments": 2})],
+        "sightings": [sighting(1, HOUR, EVENT, "first", item) for item in (0, 1)],
+        "claims": [claim(1, HOUR, EVENT, "first")],
+        "comments": [comment(QUIET, "comments", HOUR, 1, "first")],
     }
     assert await _ends(engine, rows) == {("comments", "stored"): 1, ("comments", "repeat"): 1}
 
