@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -256,7 +257,7 @@ async def test_an_unreachable_database_is_told_without_secrets(
     }[wrong]
     settings = _settings(changed.render_as_string(hide_password=False))
     engine = new_engine(settings, "test")
-    for attempt in (lambda: migrate(settings), lambda: require_revision(engine)):
+    for attempt in (partial(migrate, settings), partial(require_revision, engine)):
         with pytest.raises(DependencyError, match="Does it run") as caught:
             await attempt()
         assert not isinstance(caught.value, SchemaBehindError)
