@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from types import UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
@@ -14,6 +15,7 @@ from schemas.settings import (
     PREFIX,
     IngestSettings,
     MigrateSettings,
+    OperatorSettings,
     Settings,
     TopicsSettings,
     WorkerSettings,
@@ -25,6 +27,7 @@ SERVICES: Final[dict[str, type[Settings]]] = {
     "hookline worker": WorkerSettings,
     "hookline migrate": MigrateSettings,
     "hookline topics apply": TopicsSettings,
+    "the operator's verbs": OperatorSettings,
     "hookline simulate": SimulateSettings,
 }
 
@@ -102,6 +105,8 @@ def takes(field: FieldInfo) -> str:
         return ", ".join(f"`{choice}`" for choice in get_args(annotation))
     if get_origin(annotation) in (Union, UnionType):
         [annotation] = (member for member in get_args(annotation) if member is not type(None))
+    if issubclass(annotation, StrEnum):
+        return ", ".join(f"`{choice}`" for choice in annotation)
     bounds = [
         f"{words} {getattr(bound, name)}"
         for bound in field.metadata

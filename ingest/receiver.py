@@ -18,10 +18,12 @@ from ingest.delivery_id import uuid7
 from ingest.inflight import InflightBytes
 from ingest.signature import HEADER, SignatureError, signature_digest, signing_app
 from runtime import metrics
+from runtime.crash_points import reached
 from runtime.errors import KafkaUnavailableError
 from runtime.health import error_response
 from runtime.logs import place_of
 from runtime.publisher import OutRecord, Publisher
+from schemas.crash_points import CrashPoint
 from schemas.deliveries import Delivery, body_key, delivery_headers
 from schemas.settings import IngestSettings
 from schemas.splitting import fields_in
@@ -206,6 +208,7 @@ class Receiver:
         self._pending[acks] = time.monotonic() + timeout_s
         try:
             await acks.wait()
+            reached(CrashPoint.INGEST_ACKED)
         except KafkaUnavailableError as error:
             message = "Kafka did not take the delivery."
             raise RefusalError(503, "kafka_unavailable", message) from error

@@ -13,7 +13,7 @@ import stamina
 import structlog
 from uvloop import new_event_loop
 
-from runtime import logs
+from runtime import crash_points, logs
 from runtime.configuration import effective
 from runtime.errors import DependencyError, HooklineError
 from schemas.settings import ServiceSettings
@@ -51,6 +51,7 @@ def run(service: str, settings: ServiceSettings, main: Main, *, stop_timeout_s: 
     logs.configure(settings, service)
     # stamina would log each retry with its arguments, which here are people's messages.
     stamina.instrumentation.set_on_retry_hooks([])
+    crash_points.arm(settings.crash_point)
     log.info("service_starting", settings=effective(settings))
     _spare_the_collector()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:

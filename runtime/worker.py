@@ -18,11 +18,13 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
 from runtime import metrics
 from runtime.commits import Commits
+from runtime.crash_points import reached
 from runtime.errors import KafkaUnavailableError, RejectError, StopError
 from runtime.health import Readiness
 from runtime.lag import LagWatch
 from runtime.publisher import OutRecord, Publisher
 from runtime.retry import Retry
+from schemas.crash_points import CrashPoint
 from schemas.dead_letters import DeadLetter, Source, dead_letter_headers
 from schemas.settings import WorkerSettings
 from schemas.topics import DEAD_LETTERS, consumer_group
@@ -170,6 +172,7 @@ class Loop:
         repeats it. No other batch begins before the group has given new partitions.
         """
         self._commits.end_tenure()
+        reached(CrashPoint.REVOKED)
         try:
             async with asyncio.timeout(REVOKE_TIMEOUT_S):
                 async with self._busy:
@@ -231,13 +234,16 @@ class Loop:
         if not self._commits.holds(tenure):
             return False
         await self._effect(batch)
+        reached(CrashPoint.RESULTS_ACKED)
         self._commits.add(tenure, next_offsets(batch))
         return True
 
     async def _effect(self, batch: Sequence[Record]) -> None:
         """Handles and publishes a batch. One with a bad record is halved until that is alone."""
         try:
-            await self._publish(await self._handle(batch))
+            outcome = await self._handle(batch)
+            reached(CrashPoint.EFFECT_DONE)
+            await self._publish(outcome)
         except RejectError as error:
             if len(batch) == 1 and batch[0].source.topic == DEAD_LETTERS:
                 # Another letter about a letter would come back here for ever.
@@ -264,6 +270,8 @@ class Loop:
                 raise KafkaUnavailableError(f"{len(waiting)} records not acknowledged")
 
         await self._retry.until_done(publish_rest)
+        if outcome.dead:
+            reached(CrashPoint.DEAD_LETTER_ACKED)
         for letter in outcome.dead:
             metrics.DEAD_LETTERS.labels(letter.stage, letter.reason).inc()
             self._log.warning("dead_letter", reason=letter.reason, **letter.source._asdict())

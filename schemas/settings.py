@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from schemas.crash_points import CrashPoint
+
 PREFIX: Final = "HOOKLINE_"
 
 MIB: Final = 1024 * 1024
@@ -37,6 +39,15 @@ def _app_secrets(secret: SecretStr) -> SecretStr:
         if not app_id.isascii() or not app_id.isalnum() or not key.strip():
             raise ValueError("must be app_id:secret, several separated by commas")
     return secret
+
+
+def _app_secrets_if_given(secret: SecretStr | None) -> SecretStr | None:
+    return secret and _app_secrets(secret)
+
+
+def _secrets_by_app(secret: SecretStr) -> list[tuple[str, bytes]]:
+    pairs = (pair.strip().partition(":") for pair in secret.get_secret_value().split(","))
+    return [(app_id, key.encode()) for app_id, _, key in pairs]
 
 
 def _not_blank(secret: SecretStr) -> SecretStr:
@@ -76,6 +87,9 @@ class ServiceSettings(Settings):
         le=3600,
         description="At the start, wait so long for Kafka and PostgreSQL, topics and migrations; "
         "then end with exit code 3.",
+    )
+    crash_point: CrashPoint | None = Field(
+        None, description="For tests of faults only: kill the process when it gets there."
     )
 
 
@@ -187,8 +201,7 @@ class IngestSettings(ServiceSettings, KafkaSettings):
 
     def secrets_by_app(self) -> list[tuple[str, bytes]]:
         """App ids with their secrets, in the order given."""
-        pairs = (pair.strip() for pair in self.app_secrets.get_secret_value().split(","))
-        return [(app_id, key.encode()) for app_id, _, key in (p.partition(":") for p in pairs)]
+        return _secrets_by_app(self.app_secrets)
 
 
 class WorkerSettings(ServiceSettings, KafkaSettings, DatabaseSettings, MetricsSettings):
@@ -222,3 +235,15 @@ class MigrateSettings(DatabaseSettings):
     partition_months_ahead: int = Field(
         3, ge=1, le=24, description="Monthly partitions made ahead of the current one."
     )
+
+
+class OperatorSettings(KafkaSettings, DatabaseSettings):
+    """What the operator's verbs can be told, such as `replay`, `trace` and `dead-letters`."""
+
+    app_secrets: Annotated[SecretStr | None, AfterValidator(_app_secrets_if_given)] = Field(
+        None, description="As ingest's; `trace` verifies archived signatures with them."
+    )
+
+    def secrets_by_app(self) -> list[tuple[str, bytes]]:
+        """App ids with their secrets, in the order given; none when not given."""
+        return _secrets_by_app(self.app_secrets) if self.app_secrets else []

@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 SCHEMA: Final = "hookline"
 ANALYTICS: Final = "analytics"
 
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 """The migration that brings a database to these tables. Revisions are numbered in four digits."""
 
 metadata = MetaData(
@@ -226,6 +226,47 @@ dead_letters = Table(
     _text("version", nullable=False),
     _time("first_failed_at", nullable=False),
     _time("parked_at", nullable=False),
+    _time("state_changed_at"),
+    Column("operation_id", UUID(as_uuid=False)),
     PrimaryKeyConstraint("dead_letter_id"),
     Index(None, "state", "stage", "reason"),
+)
+
+breakers = Table(
+    "breakers",
+    metadata,
+    _text("stage", nullable=False),
+    _time("opened_at", nullable=False),
+    _text("reason", nullable=False),
+    _time("closed_at"),
+    PrimaryKeyConstraint("stage"),
+)
+
+gaps = Table(
+    "gaps",
+    metadata,
+    _text("consumer_group", nullable=False),
+    _text("topic", nullable=False),
+    Column("partition", BigInteger, nullable=False),
+    Column("first_offset", BigInteger, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    _time("detected_at", nullable=False),
+    PrimaryKeyConstraint("consumer_group", "topic", "partition", "first_offset"),
+)
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("operation_id", UUID(as_uuid=False), nullable=False),
+    _text("verb", nullable=False),
+    Column("arguments", JSONB, nullable=False),
+    _text("actor", nullable=False),
+    _text("state", nullable=False),
+    Column("counts", JSONB, nullable=False),
+    Column("checkpoint", JSONB),
+    _time("started_at", nullable=False),
+    _time("updated_at", nullable=False),
+    _time("ended_at"),
+    PrimaryKeyConstraint("operation_id"),
+    Index(None, "verb", "started_at"),
 )

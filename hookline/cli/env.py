@@ -13,15 +13,8 @@ def env(
     ),
 ) -> None:
     """Print `export` lines for a running `up`: eval "$(hookline env)". They hold secrets."""
+    from hookline.connection import exports  # noqa: PLC0415
     from hookline.embedded.state import read_state  # noqa: PLC0415
 
-    state = read_state(data)
-    values = {
-        "INGEST_URL": state.ingest_url,
-        "KAFKA_BOOTSTRAP": state.kafka_bootstrap,
-        "DATABASE_URL": state.database_url,
-        "APP_SECRETS": f"{state.app_id}:{state.app_secret}",
-        "VERIFY_TOKEN": state.verify_token,
-    }
-    for name, value in values.items():
-        print(f"export HOOKLINE_{name}={shlex.quote(value)}")
+    for name, value in exports(read_state(data)).items():
+        print(f"export {name}={shlex.quote(value)}")

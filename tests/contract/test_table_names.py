@@ -106,6 +106,27 @@ TABLES: dict[str, tuple[list[str], list[str]]] = {
             "version",
             "first_failed_at",
             "parked_at",
+            "state_changed_at",
+            "operation_id",
+        ],
+    ),
+    "breakers": (["stage"], ["opened_at", "reason", "closed_at"]),
+    "gaps": (
+        ["consumer_group", "topic", "partition", "first_offset"],
+        ["next_offset", "detected_at"],
+    ),
+    "operations": (
+        ["operation_id"],
+        [
+            "verb",
+            "arguments",
+            "actor",
+            "state",
+            "counts",
+            "checkpoint",
+            "started_at",
+            "updated_at",
+            "ended_at",
         ],
     ),
 }

@@ -1,0 +1,28 @@
+"""Moments as people write them: RFC 3339, or how long ago. Pure."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+_AGO: Final = re.compile(r"([0-9]{1,6})(s|m|h|d|w)", re.ASCII)
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def parse_moment(text: str, now: datetime) -> datetime:
+    """The moment meant by `2026-11-22T08:00:00Z`, or by `2h` or `3d` before `now`.
+
+    Raises:
+        ValueError: the text is neither; its message says what is.
+    """
+    ago = _AGO.fullmatch(text.strip())
+    try:
+        if ago is not None:
+            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        moment = datetime.fromisoformat(text.strip())
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError(
+            f"{text!r} is no moment: write 2026-11-22T08:00:00Z, or 30m, 2h, 3d for so long ago"
+        )
+    return moment
