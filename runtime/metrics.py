@@ -22,7 +22,7 @@ DELIVERIES: Final = Counter(
 )
 INGEST_SECONDS: Final = Histogram(
     names.INGEST_SECONDS,
-    "From the first byte of an accepted delivery's body to its acks.",
+    "From the head of an accepted delivery's request to its acks.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 INFLIGHT_BYTES: Final = Gauge(

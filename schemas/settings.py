@@ -143,7 +143,7 @@ class TopicsSettings(KafkaSettings):
     """What `topics apply` makes of the topics."""
 
     topic_partitions: int = Field(
-        12, ge=1, le=1000, description="Partitions of each topic: the most replicas of a worker."
+        12, ge=1, le=1000, description="Partitions of each topic: so many replicas of a worker share a field."
     )
     topic_replication_factor: int | None = Field(
         None, ge=1, le=9, description="Copies of each record; three where the cluster has three."

@@ -1,4 +1,4 @@
-"""Keys go where every other client of the cluster would send them."""
+"""A key's partition: the same in every process, by CRC32."""
 
 import zlib
 
