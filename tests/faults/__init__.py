@@ -1,0 +1,1 @@
+"""Faults on purpose: what tests and `make prove` put between a service and what it depends on."""

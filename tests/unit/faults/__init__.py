@@ -1,0 +1,1 @@
+"""The tools that make faults do what they say."""
