@@ -21,7 +21,7 @@ _CLAIM_TYPES: Final = column_types(claims, _CLAIM_COLUMNS)
 
 _INSERT: Final = BulkStatement(
     _CLAIM_TYPES,
-    f"INSERT INTO {claims.fullname} ({', '.join(_CLAIM_COLUMNS)}) "  # noqa: S608
+    f"INSERT INTO {{schema}}.{claims.name} ({', '.join(_CLAIM_COLUMNS)}) "  # noqa: S608
     "SELECT * FROM {rows} ON CONFLICT DO NOTHING",
 )
 
@@ -30,7 +30,7 @@ _INSERT: Final = BulkStatement(
 _SELECT: Final = BulkStatement(
     {name: _CLAIM_TYPES[name] for name in _CLAIM_COLUMNS[:4]},
     "SELECT claims.event_id, claims.content_hash, claims.received_at, "  # noqa: S608
-    f"claims.delivery_id, claims.position FROM {claims.fullname} AS claims JOIN {{rows}} "
+    f"claims.delivery_id, claims.position FROM {{schema}}.{claims.name} AS claims JOIN {{rows}} "
     "ON claims.event_id = rows.event_id WHERE NOT (claims.content_hash = rows.content_hash "
     "AND claims.delivery_id = rows.delivery_id AND claims.position = rows.position)",
 )
@@ -38,13 +38,13 @@ _SELECT: Final = BulkStatement(
 _LOCK: Final = BulkStatement(
     {"event_id": "text", "content_hash": "text"},
     "SELECT event_id, content_hash, received_at, delivery_id, position "  # noqa: S608
-    f"FROM {claims.fullname} WHERE (event_id, content_hash) IN (SELECT * FROM {{rows}}) "
+    f"FROM {{schema}}.{claims.name} WHERE (event_id, content_hash) IN (SELECT * FROM {{rows}}) "
     "ORDER BY event_id, content_hash FOR UPDATE",
 )
 
 _LOWER: Final = BulkStatement(
     _CLAIM_TYPES,
-    f"UPDATE {claims.fullname} AS claims SET delivery_id = rows.delivery_id, "  # noqa: S608
+    f"UPDATE {{schema}}.{claims.name} AS claims SET delivery_id = rows.delivery_id, "  # noqa: S608
     "position = rows.position, received_at = rows.received_at FROM {rows} "
     "WHERE claims.event_id = rows.event_id AND claims.content_hash = rows.content_hash",
 )
@@ -61,7 +61,7 @@ _SIGHTING_COLUMNS: Final = (
 
 _SIGHT: Final = BulkStatement(
     column_types(sightings, _SIGHTING_COLUMNS),
-    f"INSERT INTO {sightings.fullname} ({', '.join(_SIGHTING_COLUMNS)}) "  # noqa: S608
+    f"INSERT INTO {{schema}}.{sightings.name} ({', '.join(_SIGHTING_COLUMNS)}) "  # noqa: S608
     "SELECT * FROM {rows} ON CONFLICT DO NOTHING",
 )
 

@@ -55,8 +55,8 @@ class _Statements(NamedTuple):
     update: BulkStatement
 
 
-def _columns(target: Target) -> list[str]:
-    """The columns that are written, in the order of `_row`."""
+def columns_of(target: Target) -> list[str]:
+    """The columns that persist writes, in the order of `_row`; the others are the Graph's."""
     last = [target.last_received] if target.last_received else []
     derived = list(target.derived or ())
     return [*target.key, *target.folded, *derived, target.received, *last, *HEAD, CONTENTS]
@@ -65,21 +65,21 @@ def _columns(target: Target) -> list[str]:
 @cache
 def _statements(target: Target) -> _Statements:
     table, keys = target.table, ", ".join(target.key)
-    columns = _columns(target)
+    columns = columns_of(target)
     types = column_types(table, columns)
     written = [name for name in columns if name not in target.key]
     read = [*target.key, *target.folded, target.received, *HEAD, CONTENTS]
     insert = (
-        f"INSERT INTO {table.fullname} ({', '.join(columns)}) "  # noqa: S608
+        f"INSERT INTO {{schema}}.{table.name} ({', '.join(columns)}) "  # noqa: S608
         f"SELECT * FROM {{rows}} ON CONFLICT DO NOTHING"
     )
     lock = (
         f"SELECT {', '.join(_readable(target, name) for name in read)} "  # noqa: S608
-        f"FROM {table.fullname} WHERE ({keys}) IN (SELECT * FROM {{rows}}) "
+        f"FROM {{schema}}.{table.name} WHERE ({keys}) IN (SELECT * FROM {{rows}}) "
         f"ORDER BY {keys} FOR UPDATE"
     )
     update = (
-        f"UPDATE {table.fullname} AS target "  # noqa: S608
+        f"UPDATE {{schema}}.{table.name} AS target "  # noqa: S608
         f"SET {', '.join(f'{name} = rows.{name}' for name in written)} FROM {{rows}} "
         f"WHERE {' AND '.join(f'target.{name} = rows.{name}' for name in target.key)}"
     )
