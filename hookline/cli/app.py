@@ -2,7 +2,7 @@
 
 import typer
 
-from hookline.cli import demo, env, services, simulate, up
+from hookline.cli import demo, env, services, simulate, trace, up
 
 app = typer.Typer(
     name="hookline",
@@ -17,6 +17,7 @@ app.command("up")(up.up)
 app.command("env")(env.env)
 app.command("ingest")(services.ingest)
 app.command("worker")(services.worker)
+app.command("trace")(trace.trace)
 app.command("migrate")(services.migrate)
 app.add_typer(services.topics, name="topics")
 app.add_typer(simulate.app, name="simulate")

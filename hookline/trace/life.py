@@ -1,0 +1,112 @@
+"""The life of events as PostgreSQL tells it. Owns the shapes that `--json` prints."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from hookline.trace.places import Place
+from hookline.trace.verdict import SignatureVerdict
+from schemas.fields import Field
+
+
+@dataclass(frozen=True, slots=True)
+class TracedDelivery:
+    """A delivery, as the archive has it. `records` is where it stands in Kafka, by field."""
+
+    delivery_id: str
+    received_at: datetime
+    app_id: str
+    source: str
+    fields: Sequence[Field]
+    changes: Mapping[str, int]
+    size_bytes: int
+    sha256: str
+    intact: bool
+    signature: SignatureVerdict
+    records: list[Place] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class TracedSighting:
+    """One telling of an event: where it stood, dedupe's verdict, and how it ended."""
+
+    received_at: datetime
+    delivery_id: str
+    position: str
+    content_hash: str
+    sent_at: datetime | None
+    verdict: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class TracedClaim:
+    """A content of an event, at the least place it was told at. `record` is its event in Kafka."""
+
+    content_hash: str
+    received_at: datetime
+    delivery_id: str
+    position: str
+    record: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TracedLetter:
+    """A dead letter on the way, without its content."""
+
+    dead_letter_id: str
+    state: str
+    stage: str
+    reason: str
+    detail: str
+    fingerprint: str
+    attempts: int
+    source_topic: str
+    source_partition: int
+    source_offset: int
+    delivery_id: str | None
+    first_failed_at: datetime
+    parked_at: datetime
+    state_changed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TracedRow:
+    """A row that an event ended in: its key, and the columns that hold something.
+
+    `values` are there only when contents were asked for: they are people's texts and names.
+    """
+
+    table: str
+    key: Mapping[str, Any]
+    columns: Sequence[str]
+    values: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TracedEvent:
+    """One event, from its first telling to its rows."""
+
+    event_id: str
+    outcomes: Mapping[str, int]
+    sightings: list[TracedSighting]
+    claims: list[TracedClaim]
+    dead_letters: list[TracedLetter]
+    rows: list[TracedRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What an id stands for. `kafka` says why Kafka could not be asked; else it is None.
+
+    `dead_letters` are those of whole deliveries, which have no event.
+    """
+
+    id: str
+    searched: Sequence[str]
+    events_found: int
+    deliveries: list[TracedDelivery]
+    events: list[TracedEvent]
+    dead_letters: list[TracedLetter]
+    kafka: str | None = None

@@ -1,0 +1,198 @@
+"""A trace for people: what happened, in the order of time. Owns the words."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hookline.demo.page import printable
+from hookline.trace.life import (
+    Trace,
+    TracedClaim,
+    TracedDelivery,
+    TracedEvent,
+    TracedLetter,
+    TracedRow,
+    TracedSighting,
+)
+from hookline.trace.places import Place
+
+VERDICTS: Final = {
+    "first": "first of its event: published",
+    "amendment": "another content of its event: published, to be merged",
+    "repeat": "told before: nothing more",
+}
+
+ENDINGS: Final = {
+    "stored": ("stored", "green"),
+    "repeat": ("a repeat of what was told before", "dim"),
+    "dead": ("dead: see its dead letter", "red"),
+    "in_flight": ("in flight: not there yet, or lost (`hookline audit` tells)", "yellow"),
+}
+
+_PLACES: Final = {
+    "past_retention": "past retention",
+    "not_found": "not found",
+    "not_reached": "not reached: too many records since",
+}
+
+
+PIPED_COLUMNS: Final = 1000
+"""A line that goes to another program is not folded."""
+
+
+def show(trace: Trace) -> None:
+    """Prints a trace that found something."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PIPED_COLUMNS
+    events = len(trace.events)
+    if trace.events_found > events:
+        console.print(f"The {events} oldest of {trace.events_found} events; more with --max.\n")
+    deliveries = {one.delivery_id: one for one in trace.deliveries}
+    told: set[str] = set()
+    for event in trace.events:
+        _title(console, event.event_id)
+        table = _story()
+        for sighting in event.sightings:
+            letters = _letters_of(trace, sighting.delivery_id)
+            _tell(table, sighting, deliveries.get(sighting.delivery_id), letters)
+            told.add(sighting.delivery_id)
+        _ending(table, event)
+        console.print(table)
+        console.print()
+    for delivery in trace.deliveries:
+        if delivery.delivery_id not in told:
+            _title(console, f"delivery {delivery.delivery_id}")
+            table = _story()
+            _received(table, delivery)
+            _letters(table, _letters_of(trace, delivery.delivery_id))
+            if not trace.dead_letters:
+                table.add_row("", "split", "not yet: dedupe has seen no change of it")
+            console.print(table)
+            console.print()
+    _unarchived(console, trace, set(deliveries))
+    if trace.kafka:
+        console.print(f"Kafka was not asked: {trace.kafka}", style="yellow", markup=False)
+
+
+def _unarchived(console: Console, trace: Trace, archived: set[str]) -> None:
+    letters = [one for one in trace.dead_letters if one.delivery_id not in archived]
+    if letters:
+        _title(console, "not archived")
+        table = _story()
+        _letters(table, letters)
+        console.print(table)
+
+
+def _letters_of(trace: Trace, delivery_id: str) -> list[TracedLetter]:
+    return [one for one in trace.dead_letters if one.delivery_id == delivery_id]
+
+
+def _title(console: Console, title: str) -> None:
+    console.print(Text(title, style="bold cyan"), soft_wrap=True)
+
+
+def _story() -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def _moment(moment: datetime | None) -> str:
+    return "–" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}Z"
+
+
+def _tell(
+    table: Table,
+    sighting: TracedSighting,
+    delivery: TracedDelivery | None,
+    letters: Sequence[TracedLetter],
+) -> None:
+    if delivery is None:
+        missing = f"delivery {sighting.delivery_id} is not in the archive"
+        table.add_row(_moment(sighting.received_at), "received", Text(missing, style="yellow"))
+    else:
+        _received(table, delivery)
+    _letters(table, letters)
+    sent = f", sent by Meta at {_moment(sighting.sent_at)}" if sighting.sent_at else ""
+    table.add_row("", "told at", f"{sighting.position}{sent}")
+    table.add_row("", "verdict", f"{sighting.verdict}, {VERDICTS.get(sighting.verdict, '')}")
+    words, style = ENDINGS.get(sighting.outcome, (sighting.outcome, ""))
+    table.add_row("", "outcome", Text(words, style=style))
+
+
+def _received(table: Table, delivery: TracedDelivery) -> None:
+    changes = sum(delivery.changes.values())
+    what = (
+        f"delivery {delivery.delivery_id} for app {delivery.app_id}, {delivery.source}, "
+        f"{changes} change{'s' * (changes != 1)}"
+    )
+    table.add_row(_moment(delivery.received_at), "received", what)
+    intact = "" if delivery.intact else ": THE STORED BYTES DIFFER"
+    body = f"{delivery.size_bytes:,} bytes, sha256 {delivery.sha256}{intact}"
+    table.add_row("", "body", Text(body, style="" if delivery.intact else "red"))
+    table.add_row("", "signature", _signature(delivery))
+    for place in delivery.records:
+        table.add_row("", "in Kafka", _place(place))
+
+
+def _signature(delivery: TracedDelivery) -> Text:
+    match delivery.signature.standing:
+        case "verified":
+            app_id = delivery.signature.app_id
+            return Text(f"verified now, by the secret of app {app_id}", style="green")
+        case "no_secrets_configured":
+            return Text("not verified: no secrets configured (HOOKLINE_APP_SECRETS)")
+        case "no_secret_matches":
+            return Text("no configured secret matches", style="red")
+
+
+def _place(place: Place) -> str:
+    if place.offset is None:
+        return f"{place.topic} [{place.partition}]: {_PLACES[place.standing]}"
+    return f"{place.topic} [{place.partition}] at offset {place.offset}"
+
+
+def _letters(table: Table, letters: Sequence[TracedLetter]) -> None:
+    for letter in letters:
+        source = f"{letter.source_topic} [{letter.source_partition}] at {letter.source_offset}"
+        table.add_row(
+            _moment(letter.first_failed_at),
+            Text("dead letter", style="red"),
+            f"{letter.state} by {letter.stage}: {letter.reason} ({letter.detail}), attempt "
+            f"{letter.attempts}, from {source}, id {letter.dead_letter_id}",
+        )
+
+
+def _ending(table: Table, event: TracedEvent) -> None:
+    for claim in event.claims:
+        table.add_row(_moment(claim.received_at), "claimed", _claim(claim))
+        if claim.record is not None:
+            table.add_row("", "in Kafka", _place(claim.record))
+    _letters(table, event.dead_letters)
+    for row in event.rows:
+        for label, words in _row(row):
+            table.add_row("", label, words)
+    if not event.rows:
+        table.add_row("", "row", Text("none", style="yellow"))
+
+
+def _claim(claim: TracedClaim) -> str:
+    short = claim.content_hash[:12]
+    return f"content {short}… by {claim.position} of delivery {claim.delivery_id}"
+
+
+def _row(row: TracedRow) -> Iterator[tuple[str, str]]:
+    key = ", ".join(f"{name}={value or '–'}" for name, value in row.key.items())
+    yield "row", f"{row.table} ({key})"
+    if row.values is None:
+        yield "", f"holds {', '.join(row.columns)}"
+        return
+    for name, value in row.values.items():
+        yield "", f"{name}: {printable(str(value))}"
