@@ -20,6 +20,10 @@ class Readiness:
         """Why it is not ready; empty when it is."""
         return sorted(self._reasons)
 
+    def start_over(self) -> None:
+        """As at first: whatever was in the way counts no more."""
+        self._reasons = {"starting"}
+
     def ready(self, reason: str) -> None:
         """This is no longer in the way."""
         self._reasons.discard(reason)

@@ -25,6 +25,10 @@ SESSION_TIMEOUT_MS: Final = 6_000
 REBALANCE_TIMEOUT_MS: Final = 8_000
 """Shorter than the request's own time-out, which a waiting JoinGroup would run into."""
 
+NEVER_MS: Final = 2**31 - 1
+"""A worker that waits for PostgreSQL, or that its breaker holds, stays in its group however long
+that takes: no other replica could go on either."""
+
 PARTITION_FETCH_BYTES: Final = 256 * 1024
 """Read ahead per partition: 15 MiB for a reader of 60 partitions. A larger record comes all the
 same, so a reader that holds large ones pauses."""
@@ -83,13 +87,19 @@ def new_consumer(settings: KafkaSettings, group: str) -> AIOKafkaConsumer:
         **client_options(settings),
         group_id=group,
         enable_auto_commit=False,
-        auto_offset_reset="earliest",
+        auto_offset_reset="none",  # see runtime.gaps
         fetch_max_bytes=FETCH_BYTES,
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
         session_timeout_ms=SESSION_TIMEOUT_MS,
         heartbeat_interval_ms=SESSION_TIMEOUT_MS // 3,
         rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
+        max_poll_interval_ms=NEVER_MS,
     )
+
+
+def has_failed(consumer: AIOKafkaConsumer) -> bool:
+    """Whether nothing will come from a consumer any more, which it does not say by itself."""
+    return bool(consumer._fetcher.error_future.done())  # noqa: SLF001  # no public way to ask
 
 
 async def require_topics(producer: AIOKafkaProducer, topics: Iterable[str]) -> None:

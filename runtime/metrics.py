@@ -51,6 +51,16 @@ SECONDS_UNTIL_DATA_LOSS: Final = Gauge(
 DEAD_LETTERS: Final = Counter(
     names.DEAD_LETTERS_TOTAL, "Records rejected to dead letters.", ["stage", "reason"]
 )
+BREAKER_OPEN: Final = Gauge(
+    names.BREAKER_OPEN,
+    "1 while a stage consumes nothing, because too many of its records were dead letters.",
+    ["stage"],
+)
+GAPS: Final = Counter(
+    names.GAPS_TOTAL,
+    "Ranges of offsets that Kafka no longer had when a group came to them: see table gaps.",
+    ["topic", "group"],
+)
 LAST_DELIVERY: Final = Gauge(
     names.LAST_DELIVERY_TIMESTAMP_SECONDS,
     "When an account's latest change was received, in Unix seconds.",

@@ -15,12 +15,17 @@ from typing import Any, Final, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from runtime import metrics
+from runtime.breaker import Breaker
 from runtime.commits import Commits
 from runtime.crash_points import reached
 from runtime.errors import KafkaUnavailableError, RejectError, StopError
+from runtime.gaps import Gaps
 from runtime.health import Readiness
+from runtime.kafka import has_failed
 from runtime.lag import LagWatch
 from runtime.publisher import OutRecord, Publisher
 from runtime.retry import Retry
@@ -32,6 +37,11 @@ from schemas.topics import DEAD_LETTERS, consumer_group
 FETCH_WAIT_MS: Final = 200
 REVOKE_TIMEOUT_S: Final = 5.0
 RETRY_RECORD_BYTES: Final = 100
+HOLD_INTERVAL_S: Final = 0.1
+
+ATTEMPT: Final = "attempt"
+ATTEMPT_DIGITS: Final = 5
+"""What somebody else wrote into the header, and is longer, counts as nothing."""
 
 VERSION: Final = version("hookline")
 
@@ -79,10 +89,23 @@ class Handler(Protocol):
 
 
 def dead_letter(stage: str, record: Record, reason: str, detail: str) -> DeadLetter:
-    """The dead letter of a record."""
+    """The dead letter of a record, after one attempt more than it has behind it."""
     return DeadLetter(
-        stage, reason, detail, record.source, record.key, record.value, record.headers
+        stage,
+        reason,
+        detail,
+        record.source,
+        record.key,
+        record.value,
+        record.headers,
+        attempts_behind(record.headers) + 1,
     )
+
+
+def attempts_behind(headers: Iterable[tuple[str, bytes]]) -> int:
+    """How often a record became a dead letter before it was sent again: its header `attempt`."""
+    told = dict(headers).get(ATTEMPT, b"")
+    return int(told) if told.isdigit() and len(told) < ATTEMPT_DIGITS else 0
 
 
 def batches(records: Iterable[Record], max_records: int, max_bytes: int) -> Iterator[list[Record]]:
@@ -119,6 +142,7 @@ class Loop:
         publisher: Publisher,
         settings: WorkerSettings,
         readiness: Readiness,
+        engine: AsyncEngine,
     ) -> None:
         self._handler = handler
         self._consumer = consumer
@@ -129,6 +153,8 @@ class Loop:
         self._retry = Retry(readiness, "dependency")
         group = consumer_group(handler.name)
         self._lag = LagWatch(consumer, group, handler.topics, settings, readiness)
+        self._gaps = Gaps(consumer, engine, group)
+        self._breaker = Breaker(engine, handler.name, settings, readiness)
         self._commits = Commits(consumer, Retry(readiness, "commit"), self._lag.committed)
         self._log = log.bind(worker=handler.name)
 
@@ -140,7 +166,10 @@ class Loop:
         """
         self._consumer.subscribe(list(self._handler.topics), listener=_Rebalance(self))
         work = asyncio.create_task(self._work(stop))
-        beside = [asyncio.create_task(one) for one in (self._commits.run(), self._lag.run())]
+        beside = [
+            asyncio.create_task(one)
+            for one in (self._commits.run(), self._lag.run(), self._breaker.run())
+        ]
         stopped = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait((work, *beside, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -191,9 +220,10 @@ class Loop:
 
     async def _work(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            fetched = await self._consumer.getmany(
-                timeout_ms=FETCH_WAIT_MS, max_records=self._settings.worker_max_records
-            )
+            if self._breaker.is_open:
+                await asyncio.sleep(HOLD_INTERVAL_S)
+                continue
+            fetched = await self._fetch()
             tenure = self._commits.tenure
             self._lag.read(fetched)
             records = _records(fetched)
@@ -205,13 +235,51 @@ class Loop:
                 await self._commits.settled()
         await self._commits.settled()
 
+    async def _fetch(self) -> Mapping[TopicPartition, Sequence[Any]]:
+        """What is there to read, if anything. Goes on elsewhere when Kafka lacks the place.
+
+        Raises:
+            KafkaUnavailableError: the consumer is of no use any more.
+        """
+        try:
+            fetched: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
+                timeout_ms=FETCH_WAIT_MS, max_records=self._settings.worker_max_records
+            )
+        except NoOffsetForPartitionError:
+            tenure = self._commits.tenure
+            moved = await self._retry.until_done(self._gaps.begin)
+        except OffsetOutOfRangeError as error:
+            tenure = self._commits.tenure
+            positions: dict[TopicPartition, int] = error.args[0]
+            moved = await self._retry.until_done(lambda: self._gaps.bridge(positions))
+        except KafkaError as error:
+            # Once it has told an error it tells it for ever, whatever becomes of the cause.
+            raise KafkaUnavailableError(f"the consumer failed: {type(error).__name__}") from error
+        else:
+            if not fetched and has_failed(self._consumer):
+                raise KafkaUnavailableError("the consumer fetches no more")
+            return fetched
+        self._commits.add(tenure, moved)
+        return {}
+
     async def _handle_all(self, tenure: int, records: list[Record], stop: asyncio.Event) -> None:
         for batch in batches(
             records, self._settings.worker_max_records, self._settings.worker_max_batch_bytes
         ):
-            async with self._busy:
-                if stop.is_set() or not await self._process(tenure, batch):
-                    break
+            rest = batch
+            while rest:
+                await self._released(tenure, stop)
+                async with self._busy:
+                    if stop.is_set() or not self._commits.holds(tenure):
+                        return
+                    rest = rest[await self._process(tenure, rest) :]
+
+    async def _released(self, tenure: int, stop: asyncio.Event) -> None:
+        """Returns once the breaker lets records pass, or there is nothing to wait for."""
+        while (  # noqa: ASYNC110  # three things end it, of three owners
+            self._breaker.is_open and self._commits.holds(tenure) and not stop.is_set()
+        ):
+            await asyncio.sleep(HOLD_INTERVAL_S)
 
     @contextmanager
     def _reading_ahead(self, held_bytes: int) -> Iterator[None]:
@@ -229,32 +297,44 @@ class Loop:
         finally:
             self._consumer.resume(*self._consumer.assignment())
 
-    async def _process(self, tenure: int, batch: list[Record]) -> bool:
-        """One batch from effect to commit. False when its partitions are no longer ours."""
-        if not self._commits.holds(tenure):
-            return False
-        await self._effect(batch)
+    async def _process(self, tenure: int, batch: Sequence[Record]) -> int:
+        """One batch from effect to commit. Gives how many of its records are done: all, unless
+        the breaker opened.
+        """
+        done = await self._effect(batch)
         reached(CrashPoint.RESULTS_ACKED)
-        self._commits.add(tenure, next_offsets(batch))
-        return True
+        self._commits.add(tenure, next_offsets(batch[:done]))
+        return done
 
-    async def _effect(self, batch: Sequence[Record]) -> None:
-        """Handles and publishes a batch. One with a bad record is halved until that is alone."""
+    async def _effect(self, batch: Sequence[Record]) -> int:
+        """Handles and publishes a batch. One with a bad record is halved until that is alone.
+
+        Returns:
+            How many records are done, from the first on: not all when the breaker opened.
+        """
         try:
             outcome = await self._handle(batch)
             reached(CrashPoint.EFFECT_DONE)
             await self._publish(outcome)
         except RejectError as error:
-            if len(batch) == 1 and batch[0].source.topic == DEAD_LETTERS:
+            if len(batch) > 1:
+                return await self._halves(batch)
+            if batch[0].source.topic == DEAD_LETTERS:
                 # Another letter about a letter would come back here for ever.
                 raise StopError(f"a dead letter cannot be stored: {error}") from error
-            if len(batch) == 1:
-                letter = dead_letter(self._handler.name, batch[0], error.reason, error.detail)
-                await self._publish(Outcome(dead=[letter]))
-            else:
-                middle = len(batch) // 2
-                await self._effect(batch[:middle])
-                await self._effect(batch[middle:])
+            letter = dead_letter(self._handler.name, batch[0], error.reason, error.detail)
+            outcome = Outcome(dead=[letter])
+            await self._publish(outcome)
+        dead = {letter.source for letter in outcome.dead}
+        self._breaker.count([record.source in dead for record in batch])
+        return len(batch)
+
+    async def _halves(self, batch: Sequence[Record]) -> int:
+        middle = len(batch) // 2
+        done = await self._effect(batch[:middle])
+        if self._breaker.is_open:
+            return done
+        return done + await self._effect(batch[middle:])
 
     async def _handle(self, batch: Sequence[Record]) -> Outcome:
         return await self._retry.until_done(lambda: self._handler.handle(batch))

@@ -3,17 +3,22 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from typing import Final
 
 import structlog
+from aiokafka import AIOKafkaConsumer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from runtime.database import dispose, new_engine, require_revision
+from runtime.errors import DependencyError, KafkaUnavailableError
 from runtime.health import Readiness, health_server
 from runtime.kafka import new_consumer, require_topics, start_client, stop_client
 from runtime.publisher import Publisher
 from runtime.worker import Handler, Loop
 from schemas.settings import WorkerSettings
 from schemas.topics import DEAD_LETTERS, consumer_group
+
+REPLACE_PAUSE_S: Final = 1.0
 
 MakeHandler = Callable[[AsyncEngine], Handler]
 
@@ -33,7 +38,7 @@ async def serve_worker(
         await stack.enter_async_context(
             health_server(settings.metrics_host, settings.metrics_port, readiness)
         )
-        engine = new_engine(settings, name)
+        engine = new_engine(settings, name, command_timeout_s=settings.worker_statement_timeout_s)
         stack.push_async_callback(dispose, engine)
         handler = make_handler(engine)
         await require_revision(engine)
@@ -41,8 +46,54 @@ async def serve_worker(
         written = [*handler.publishes_to, DEAD_LETTERS]
         await require_topics(publisher.producer, [*handler.topics, *written])
         await publisher.learn(written)
-        consumer = new_consumer(settings, consumer_group(name))
-        stack.push_async_callback(stop_client, consumer)
-        await start_client(consumer, settings.kafka_bootstrap)
         log.info("worker_started", topics=list(handler.topics))
-        await Loop(handler, consumer, publisher, settings, readiness).run(stop)
+        await _consume(handler, publisher, settings, readiness, engine, stop)
+
+
+async def _consume(
+    handler: Handler,
+    publisher: Publisher,
+    settings: WorkerSettings,
+    readiness: Readiness,
+    engine: AsyncEngine,
+    stop: asyncio.Event,
+) -> None:
+    """Runs the loop until `stop` is set; with another consumer when one is of no use any more.
+
+    Raises:
+        DependencyError: Kafka is not there at the start. Later it is waited for.
+    """
+    consumer = await _started_consumer(settings, handler)
+    while not stop.is_set():
+        readiness.start_over()
+        loop = Loop(handler, consumer, publisher, settings, readiness, engine)
+        try:
+            await loop.run(stop)
+        except KafkaUnavailableError as error:
+            log.warning("consumer_replaced", reason=error.reason, detail=str(error))
+        finally:
+            await stop_client(consumer)
+        consumer = await _another_consumer(settings, handler, stop) or consumer
+
+
+async def _started_consumer(settings: WorkerSettings, handler: Handler) -> AIOKafkaConsumer:
+    consumer = new_consumer(settings, consumer_group(handler.name))
+    try:
+        await start_client(consumer, settings.kafka_bootstrap)
+    except BaseException:
+        await stop_client(consumer)
+        raise
+    return consumer
+
+
+async def _another_consumer(
+    settings: WorkerSettings, handler: Handler, stop: asyncio.Event
+) -> AIOKafkaConsumer | None:
+    """A consumer once Kafka lets us have one; None when `stop` was set first."""
+    while not stop.is_set():
+        await asyncio.sleep(REPLACE_PAUSE_S)
+        try:
+            return await _started_consumer(settings, handler)
+        except DependencyError as error:
+            log.warning("consumer_not_started", reason=error.reason)
+    return None

@@ -143,7 +143,10 @@ class TopicsSettings(KafkaSettings):
     """What `topics apply` makes of the topics."""
 
     topic_partitions: int = Field(
-        12, ge=1, le=1000, description="Partitions of each topic: so many replicas of a worker share a field."
+        12,
+        ge=1,
+        le=1000,
+        description="Partitions of each topic: so many replicas of a worker share a field.",
     )
     topic_replication_factor: int | None = Field(
         None, ge=1, le=9, description="Copies of each record; three where the cluster has three."
@@ -217,6 +220,26 @@ class WorkerSettings(ServiceSettings, KafkaSettings, DatabaseSettings, MetricsSe
     )
     worker_produce_timeout_s: float = Field(
         30.0, gt=0, le=600, description="Wait for Kafka's acks of a batch's results."
+    )
+    worker_statement_timeout_s: float = Field(
+        10.0,
+        gt=0,
+        le=600,
+        description="The longest that a statement of a batch may take in PostgreSQL; then the "
+        "connection is taken for lost and the batch is tried again.",
+    )
+    worker_breaker_ratio: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="Consume nothing more once a greater share of the latest records than this "
+        "became dead letters; 1 never does.",
+    )
+    worker_breaker_min_records: int = Field(
+        1000, ge=1, description="The least number of records to take that share of."
+    )
+    worker_breaker_run: int = Field(
+        50, ge=1, description="Consume nothing more after so many dead letters in a row."
     )
     drain_timeout_s: float = Field(
         8.0, gt=0, le=600, description="After SIGTERM, wait for the batch in flight."

@@ -44,7 +44,18 @@ VARIABLES: list[tuple[type[Settings], list[str]]] = [
             "START_PATIENCE_S",
         ],
     ),
-    (WorkerSettings, [*KAFKA, "DATABASE_URL", "METRICS_PORT", "START_PATIENCE_S"]),
+    (
+        WorkerSettings,
+        [
+            *KAFKA,
+            "DATABASE_URL",
+            "METRICS_PORT",
+            "START_PATIENCE_S",
+            "WORKER_BREAKER_RATIO",
+            "WORKER_BREAKER_MIN_RECORDS",
+            "WORKER_BREAKER_RUN",
+        ],
+    ),
 ]
 
 

@@ -10,8 +10,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from hookline.embedded.stack import EmbeddedStack
+from migrations.apply import migrate
 from runtime.topics import apply_topics
-from schemas.settings import TopicsSettings, WorkerSettings
+from schemas.settings import MigrateSettings, TopicsSettings, WorkerSettings
 from tests.integration.broker import Broker, looking_at
 from tests.integration.service import Ingest, running_ingest
 
@@ -37,12 +38,20 @@ async def ingest(broker: Broker) -> AsyncIterator[Ingest]:
         yield running
 
 
+@pytest.fixture(scope="session")
+async def shared_database_url(stack: EmbeddedStack) -> str:
+    """A migrated database for all tests whose rows have names of their own."""
+    settings = MigrateSettings.model_validate({"database_url": stack.database_url})
+    await migrate(settings)
+    return stack.database_url
+
+
 @pytest.fixture
-def worker_settings(stack: EmbeddedStack) -> MakeWorkerSettings:
+def worker_settings(stack: EmbeddedStack, shared_database_url: str) -> MakeWorkerSettings:
     """Makes a worker's settings; what is given differs from the defaults."""
 
     def make(**changes: object) -> WorkerSettings:
-        given = {"kafka_bootstrap": stack.kafka_bootstrap, "database_url": stack.database_url}
+        given = {"kafka_bootstrap": stack.kafka_bootstrap, "database_url": shared_database_url}
         return WorkerSettings.model_validate({**given, **changes})
 
     return make

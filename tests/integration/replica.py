@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
+from runtime.database import dispose, new_engine
 from runtime.health import Readiness
 from runtime.kafka import new_consumer, start_client, stop_client
 from runtime.publisher import OutRecord, Publisher
@@ -87,7 +88,9 @@ async def running(
         stack.push_async_callback(stop_client, consumer)
         await start_client(consumer, settings.kafka_bootstrap)
         readiness, stop = Readiness(), asyncio.Event()
-        loop = Loop(handler, consumer, out, settings, readiness)
+        engine = new_engine(settings, handler.name)
+        stack.push_async_callback(dispose, engine)
+        loop = Loop(handler, consumer, out, settings, readiness, engine)
         replica = Replica(asyncio.create_task(loop.run(stop)), stop, readiness)
         try:
             yield replica
