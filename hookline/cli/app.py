@@ -2,7 +2,7 @@
 
 import typer
 
-from hookline.cli import demo, env, services, simulate, trace, up
+from hookline.cli import audit, demo, env, rebuild, services, simulate, trace, up
 
 app = typer.Typer(
     name="hookline",
@@ -18,6 +18,8 @@ app.command("env")(env.env)
 app.command("ingest")(services.ingest)
 app.command("worker")(services.worker)
 app.command("trace")(trace.trace)
+app.command("audit")(audit.audit)
+app.command("rebuild")(rebuild.rebuild)
 app.command("migrate")(services.migrate)
 app.add_typer(services.topics, name="topics")
 app.add_typer(simulate.app, name="simulate")

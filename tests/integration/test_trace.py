@@ -257,7 +257,8 @@ async def test_what_is_on_its_way_and_what_is_refused_is_told(
     assert event["dead_letters"][0]["reason"] == "sqlstate_22021"
 
 
-def _hookline(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+def run_hookline(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """The verb as a user runs it."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HOOKLINE_")}
     return subprocess.run(
         [sys.executable, "-m", "hookline", *arguments],
@@ -280,20 +281,20 @@ async def test_the_page_is_for_people_and_keeps_their_words(
         "DATABASE_URL": settings.database_url.get_secret_value(),
         "APP_SECRETS": SECRETS,
     }
-    page = await asyncio.to_thread(_hookline, "trace", "555006", **given)
+    page = await asyncio.to_thread(run_hookline, "trace", "555006", **given)
     assert page.returncode == 0, page.stderr
     for words in (delivery.delivery_id, "by the secret of app 1001", "at offset", "stored"):
         assert words in page.stdout
-    shown = await asyncio.to_thread(_hookline, "trace", "555006", "--show-content", **given)
+    shown = await asyncio.to_thread(run_hookline, "trace", "555006", "--show-content", **given)
     assert NAME in shown.stdout
-    told = await asyncio.to_thread(_hookline, "trace", "555006", "--json", **given)
+    told = await asyncio.to_thread(run_hookline, "trace", "555006", "--json", **given)
     assert json.loads(told.stdout)["events_found"] == 1
     for quiet in (page, told):
         assert TEXT not in quiet.stdout + quiet.stderr
         assert NAME not in quiet.stdout + quiet.stderr
         assert SECRET.decode() not in quiet.stdout + quiet.stderr
 
-    unknown = await asyncio.to_thread(_hookline, "trace", "no-such-id", **given)
+    unknown = await asyncio.to_thread(run_hookline, "trace", "no-such-id", **given)
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert "delivery id" in unknown.stderr
 
@@ -302,9 +303,9 @@ async def test_without_kafka_the_rest_is_told(database_url: str, line: Line) -> 
     """Exit code 0, and a note."""
     await line.store(received(comment_body("555007")))
     nobody = {"KAFKA_BOOTSTRAP": f"127.0.0.1:{free_port()}", "DATABASE_URL": database_url}
-    page = await asyncio.to_thread(_hookline, "trace", "555007", **nobody)
+    page = await asyncio.to_thread(run_hookline, "trace", "555007", **nobody)
     assert page.returncode == 0, page.stderr
     assert "Kafka was not asked" in page.stdout
     assert f"comments:{ACCOUNT}:555007" in page.stdout
-    told = await asyncio.to_thread(_hookline, "trace", "555007", "--json", **nobody)
+    told = await asyncio.to_thread(run_hookline, "trace", "555007", "--json", **nobody)
     assert "cannot be reached" in json.loads(told.stdout)["kafka"]

@@ -1,0 +1,1 @@
+"""Audit: whether every change that was received has ended, once. Reads only."""
