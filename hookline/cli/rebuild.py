@@ -1,0 +1,193 @@
+"""`hookline rebuild`: the tables again from raw. Owns its options and what it prints."""
+
+# ruff: noqa: PLC0415 - imports wait for the command: help must come at once
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from hookline.cli.options import AsJson, Data, DryRun, Max, Until, Yes, confirm, print_json
+from hookline.connection import use
+
+if TYPE_CHECKING:
+    from hookline.rebuild.batches import Progress
+    from hookline.rebuild.comparison import Comparison
+    from hookline.rebuild.run import Ask, Order, Report
+
+NAMED: Final = 20
+"""Differences named when --max is not given."""
+
+PIPED_WIDTH: Final = 120
+
+KINDS: Final = {
+    "missing": "missing: the deliveries tell it, the live table lacks it",
+    "extra": "extra: no delivery tells it",
+    "different": "different in",
+}
+
+
+def rebuild(  # noqa: PLR0913 - the options of a command
+    *,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare with the live tables; exit 1 if not equal.")
+    ] = False,
+    swap: Annotated[
+        bool, typer.Option("--swap", help="Put rebuilt rows where the live ones are not right.")
+    ] = False,
+    schema: Annotated[
+        str, typer.Option("--schema", help="Scratch schema to build in.")
+    ] = "hookline_rebuild",
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes side by side.")] = 4,
+    until: Until = None,
+    limit: Max = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    yes: Yes = False,
+    data: Data = None,
+) -> None:
+    """Make the tables again from the archived deliveries, in a scratch schema.
+
+    Alone it only builds, for a look. Live traffic may go on. --verify changes nothing, --swap
+    changes the rows that differ, in one transaction, and keeps them as they were in a schema of
+    their own. Both: swap, then verify. One that was killed goes on where it was.
+    """
+    from hookline.rebuild.run import Order
+    from hookline.rebuild.scratch import is_scratch_name
+
+    if not is_scratch_name(schema):
+        raise typer.BadParameter("lower-case letters, digits and _, and a name of its own")
+    if swap and until is not None:
+        raise typer.BadParameter("--swap takes everything: it goes without --until")
+    if swap and not yes and not dry_run and not sys.stdin.isatty():
+        raise typer.BadParameter("needs --yes where there is no terminal to ask on")
+    use(data)
+    order = Order(schema, workers, until, verify, swap, dry_run, limit or NAMED)
+    report = _run(order, _asker(yes=yes))
+    if as_json:
+        print_json(report.document())
+    else:
+        _print(report, order)
+    if verify and report.comparison is not None and not report.comparison.equal:
+        raise typer.Exit(1)
+
+
+def _run(order: "Order", ask: "Ask") -> "Report":
+    import stamina
+
+    from hookline.rebuild.run import rebuild as run
+    from runtime.configuration import load
+    from runtime.database import dispose, new_engine, require_revision
+    from schemas.settings import DatabaseSettings
+
+    async def main(show: "Callable[[Progress], None]") -> "Report":
+        engine = new_engine(load(DatabaseSettings), "rebuild", command_timeout_s=None)
+        try:
+            await require_revision(engine)
+            return await run(engine, order, ask, show)
+        finally:
+            await dispose(engine)
+
+    stamina.instrumentation.set_on_retry_hooks([])
+    with _bar() as show:
+        return asyncio.run(main(show))
+
+
+def _asker(*, yes: bool) -> "Ask":
+    def ask(found: "Comparison") -> None:
+        rows = sum(table.differing for table in found.tables)
+        confirm(f"Up to {rows} rows are not as the deliveries tell. Exchange them?", yes=yes)
+
+    return ask
+
+
+@contextmanager
+def _bar() -> "Iterator[Callable[[Progress], None]]":
+    """A bar over the deliveries on a terminal; elsewhere nothing."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    from hookline.cli.progress import console
+
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    columns = (TextColumn("deliveries"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(now: "Progress") -> None:
+            bar.update(task, total=now.deliveries, completed=now.read)
+            if now.deliveries == now.read:
+                bar.stop()  # what follows may ask a question
+
+        yield show
+
+
+def _print(report: "Report", order: "Order") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=PIPED_WIDTH)
+    counts = report.counts
+    resumed = " (gone on with)" if report.resumed else ""
+    console.print(
+        f"Rebuilt{resumed} in {report.seconds:.1f} s: {counts['read']} deliveries, "
+        f"{counts['changes']} changes, {counts['written']} distinct, "
+        f"{counts['duplicates']} duplicates, {counts['failed']} records rejected.",
+        soft_wrap=True,
+    )
+    if report.comparison is not None:
+        table = Table("table", "live rows", "rebuilt rows", "live checksum", "rebuilt", "differing")
+        for one in report.comparison.tables:
+            table.add_row(
+                one.table,
+                str(one.live.rows),
+                str(one.rebuilt.rows),
+                one.live.checksum,
+                one.rebuilt.checksum,
+                str(one.differing),
+            )
+        console.print(table)
+        _print_differences(report.comparison)
+    for line in _conclusions(report, order):
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _print_differences(found: "Comparison") -> None:
+    for one in found.differences:
+        key = " ".join(f"{name}={value}" for name, value in one.key.items())
+        columns = f" {', '.join(one.columns)}" if one.columns else ""
+        print(f"{one.table} {key}: {KINDS[one.kind]}{columns}")
+    if found.differing > len(found.differences):
+        print(f"… and {found.differing - len(found.differences)} more: --max names more of them.")
+
+
+def _conclusions(report: "Report", order: "Order") -> "Iterator[str]":
+    if order.verify and report.comparison is not None:
+        cut = report.until.isoformat(timespec="seconds")
+        equal = "Equal" if report.comparison.equal else "NOT equal"
+        yield f"{equal}: rows that were last changed by what was received before {cut}."
+    if report.exchanged:
+        done = {
+            name: sum(getattr(table, name) for table in report.exchanged.values())
+            for name in ("new", "changed", "removed", "kept")
+        }
+        yield (
+            f"Exchanged: {done['changed']} rows changed, {done['new']} added, {done['removed']} "
+            f"removed; {done['kept']} left alone, for their delivery is not archived yet."
+        )
+    elif order.swap:
+        differing = report.comparison.differing if report.comparison else 0
+        yield f"Nothing exchanged: {differing} rows differ."
+    if report.before:
+        yield f"The rows as they were are in the schema {report.before}. When you are content:"
+        yield f"  DROP SCHEMA {report.before} CASCADE;"
+    if report.scratch_left:
+        yield f"The rebuilt tables are in the schema {report.schema}. To be rid of them:"
+        yield f"  DROP SCHEMA {report.schema} CASCADE;"

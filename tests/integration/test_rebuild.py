@@ -1,0 +1,271 @@
+"""Rebuild on a real PostgreSQL: equal when all is right, and exact about what is not."""
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from hookline.rebuild.comparison import Comparison
+from hookline.rebuild.run import Order, Report, rebuild
+from hookline.rebuild.scratch import RebuildError
+from runtime.database import transaction
+from tests.integration.archived import events, just_now, raw, store, traffic
+from workers.archive.handler import ArchiveHandler
+from workers.dedupe.handler import DedupeHandler
+from workers.persist.handler import PersistHandler
+
+SEED = 20261123
+DELIVERIES = 400
+VERIFY = Order(verify=True, workers=2, settle_s=0.01, limit=50)
+SWAP = Order(swap=True, workers=2, settle_s=0.01, limit=50)
+
+
+@pytest.fixture
+async def live(
+    engine: AsyncEngine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncEngine:
+    """A database with mixed traffic; the processes of a rebuild find it by the environment."""
+    monkeypatch.setenv("HOOKLINE_DATABASE_URL", database_url)
+    await store(engine, traffic(SEED, DELIVERIES, just_now()), SEED)
+    return engine
+
+
+async def run(engine: AsyncEngine, order: Order) -> Report:
+    """A rebuild that nobody watches and everybody agrees to."""
+    return await rebuild(engine, order, lambda _: None, lambda _: None)
+
+
+async def execute(engine: AsyncEngine, statement: str) -> None:
+    """A statement that somebody should not have run."""
+    async with transaction(engine) as connection:
+        await connection.execute(text(statement))
+
+
+async def rows(engine: AsyncEngine, query: str) -> list[tuple[object, ...]]:
+    """What a query gives."""
+    async with transaction(engine) as connection:
+        return [tuple(row) for row in await connection.execute(text(query))]
+
+
+def found(report: Report) -> Comparison:
+    """What was compared."""
+    assert report.comparison is not None
+    return report.comparison
+
+
+async def test_traffic_in_any_order_is_equal_to_its_rebuild(live: AsyncEngine) -> None:
+    """Rows that came shuffled are those that a rebuild makes in order, in two processes."""
+    report = await run(live, VERIFY)
+    assert found(report).differences == []
+    assert found(report).equal
+    assert {table.table for table in found(report).tables if table.live.rows == 0} == set()
+    assert report.counts["read"] == DELIVERIES
+    assert report.counts["failed"] > 0  # bodies that nobody can read
+    assert report.counts["written"] + report.counts["duplicates"] == report.counts["changes"]
+    assert (
+        report.counts["changes"]
+        == (await rows(live, "SELECT count(*) FROM hookline.sightings"))[0][0]
+    )
+    assert not report.scratch_left
+    assert await rows(live, "SELECT to_regnamespace('hookline_rebuild')::text") == [(None,)]
+
+
+async def test_verify_names_exactly_what_is_wrong(live: AsyncEngine) -> None:
+    """A changed cell, a deleted row and a row of nobody's are named by their keys, and no other."""
+    (changed,) = await rows(
+        live,
+        "UPDATE hookline.comments SET text = 'tampered' WHERE ctid = "
+        "(SELECT ctid FROM hookline.comments WHERE text IS NOT NULL ORDER BY comment_id LIMIT 1) "
+        "RETURNING account_id, comment_id, field",
+    )
+    (deleted,) = await rows(
+        live,
+        "DELETE FROM hookline.mentions WHERE ctid = "
+        "(SELECT ctid FROM hookline.mentions ORDER BY media_id LIMIT 1) "
+        "RETURNING account_id, media_id, comment_id",
+    )
+    await execute(
+        live,
+        "INSERT INTO hookline.story_insights SELECT account_id, 'nobodys', metric, value, "
+        "suppressed, received_at, sent_at, delivery_id, position, content_hash, contents "
+        "FROM hookline.story_insights LIMIT 1",
+    )
+    report = await run(live, VERIFY)
+    named = {
+        (one.table, one.kind, tuple(one.key.values()), tuple(one.columns))
+        for one in found(report).differences
+    }
+    extra = next(key for table, _, key, _ in named if table == "story_insights")
+    assert named == {
+        ("comments", "different", changed, ("text",)),
+        ("mentions", "missing", deleted, ()),
+        ("story_insights", "extra", extra, ()),
+    }
+    assert extra[1] == "nobodys"
+    assert not found(report).equal
+    assert "tampered" not in str(report.document())
+
+
+@pytest.mark.parametrize(
+    ("statement", "table", "kind"),
+    [
+        ("UPDATE hookline.claims SET position = '99.changes.0' {one}", "claims", "different"),
+        ("DELETE FROM hookline.claims {one}", "claims", "missing"),
+        ("DELETE FROM hookline.sightings {one}", "sightings", "missing"),
+        (
+            "UPDATE hookline.other_events SET value = '{{\"a\": 1}}' {one}",
+            "other_events",
+            "different",
+        ),
+        ("UPDATE hookline.story_insights SET value = -7 {one}", "story_insights", "different"),
+        ("UPDATE hookline.ad_sightings SET ad_title = 'x' {one}", "ad_sightings", "different"),
+    ],
+)
+async def test_verify_looks_into_every_table(
+    live: AsyncEngine, statement: str, table: str, kind: str
+) -> None:
+    """One row that is not right is one difference, in whatever table it is."""
+    name = f"hookline.{table}"
+    one = f"WHERE (tableoid, ctid) = (SELECT tableoid, ctid FROM {name} LIMIT 1)"
+    await execute(live, statement.format(one=one))
+    report = await run(live, VERIFY)
+    assert [(d.table, d.kind) for d in found(report).differences] == [(table, kind)]
+
+
+async def test_what_only_the_graph_fills_is_not_compared(live: AsyncEngine) -> None:
+    """An enriched row is equal to its rebuild, which knows nothing of the Graph."""
+    await execute(
+        live,
+        "UPDATE hookline.comments SET enrichment_status = 'done', like_count = 7, hidden = true, "
+        "enriched_at = now(), commented_at = now()",
+    )
+    assert found(await run(live, VERIFY)).equal
+
+
+async def test_rows_that_changed_after_the_cut_are_left_out(live: AsyncEngine) -> None:
+    """What arrived later may have changed rows of before: no difference is made of it."""
+    later = traffic(SEED, DELIVERIES, datetime.now(UTC) + timedelta(hours=1))
+    await store(live, later + traffic(SEED + 1, 100, datetime.now(UTC) + timedelta(hours=1)), 1)
+    cut = datetime.now(UTC) + timedelta(minutes=30)
+    report = await run(live, replace(VERIFY, until=cut))
+    assert found(report).differences == []
+    assert found(report).equal
+    assert report.counts["read"] == DELIVERIES
+
+
+async def test_what_nobody_stores_is_missing(live: AsyncEngine) -> None:
+    """Archived and not stored: told once the patience is over, and not when it is there."""
+    fresh = [record for one in traffic(5, 30, just_now()) for record in raw(one)]
+    await ArchiveHandler(live).handle(fresh)
+    report = await run(live, VERIFY)
+    assert not found(report).equal
+    assert {one.kind for one in found(report).differences} <= {"missing", "different"}
+
+
+async def test_a_change_still_on_its_way_is_waited_for(live: AsyncEngine) -> None:
+    """Archived before the cut and stored while it compares: nothing is wrong."""
+    fresh = [record for one in traffic(5, 30, just_now()) for record in raw(one)]
+    await ArchiveHandler(live).handle(fresh)
+
+    async def store_late() -> None:
+        # Not before the first comparison has found something missing.
+        there = "SELECT to_regclass('hookline_rebuild.differing_comments') IS NOT NULL"
+        while await rows(live, there) != [(True,)]:
+            await asyncio.sleep(0.02)
+        waiting = await DedupeHandler(live).handle(fresh)
+        await PersistHandler(live).handle(events(waiting.results))
+
+    late = asyncio.create_task(store_late())
+    report = await run(live, replace(VERIFY, settle_s=30))
+    await late
+    assert found(report).equal
+
+
+async def test_swap_puts_right_what_is_wrong_and_keeps_what_was(live: AsyncEngine) -> None:
+    """Wrong rows give way, are kept aside, and views and the Graph's columns stay."""
+    await execute(live, "CREATE VIEW analytics.my_own AS SELECT * FROM analytics.comments")
+    before = await rows(live, "SELECT * FROM analytics.comments ORDER BY comment_id, field")
+    mentions = await rows(live, "SELECT * FROM analytics.mentions ORDER BY 1, 2, 3")
+    await execute(
+        live,
+        "UPDATE hookline.comments SET text = 'tampered', enrichment_status = 'done', hidden = true",
+    )
+    await execute(live, "TRUNCATE hookline.mentions")
+    await execute(live, "DELETE FROM hookline.claims WHERE event_id LIKE 'story_insights:%'")
+    report = await run(live, replace(SWAP, verify=True))
+    assert found(report).equal
+    assert report.before is not None
+    assert report.exchanged["comments"].changed == len(before)
+    assert report.exchanged["mentions"].new == len(mentions)
+    columns = "account_id, comment_id, field, text, from_id, media_id, canonical_media_id"
+    original = [(row[0], row[1], row[2], row[4], row[5], row[10], row[11]) for row in before]
+    after = await rows(live, f"SELECT {columns} FROM analytics.my_own ORDER BY comment_id, field")
+    assert after == original
+    assert await rows(live, "SELECT * FROM analytics.mentions ORDER BY 1, 2, 3") == mentions
+    assert await rows(live, "SELECT DISTINCT enrichment_status, hidden FROM hookline.comments") == [
+        ("done", True)
+    ]
+    kept = await rows(live, f"SELECT DISTINCT text FROM {report.before}.comments")
+    assert kept == [("tampered",)]
+    assert not report.scratch_left
+
+
+async def test_swap_with_nothing_wrong_changes_nothing(live: AsyncEngine) -> None:
+    """No row is written and no schema made."""
+    before = await rows(live, "SELECT xmin::text, comment_id FROM hookline.comments ORDER BY 2, 1")
+    report = await run(live, SWAP)
+    assert report.before is None
+    assert report.exchanged == {}
+    after = await rows(live, "SELECT xmin::text, comment_id FROM hookline.comments ORDER BY 2, 1")
+    assert after == before
+
+
+async def test_a_dry_run_of_the_swap_changes_nothing(live: AsyncEngine) -> None:
+    """It says what is wrong and leaves it."""
+    await execute(live, "TRUNCATE hookline.mentions")
+    report = await run(live, replace(SWAP, dry_run=True))
+    assert {one.table for one in found(report).differences} == {"mentions"}
+    assert await rows(live, "SELECT count(*) FROM hookline.mentions") == [(0,)]
+    assert report.scratch_left
+
+
+async def test_swap_leaves_alone_what_is_not_archived_yet(live: AsyncEngine) -> None:
+    """The archive lags: rows of deliveries that it does not have yet are not extra, but early."""
+    fresh = [record for one in traffic(77, 60, just_now()) for record in raw(one)]
+    passed = await DedupeHandler(live).handle(fresh)
+    await PersistHandler(live).handle(events(passed.results))
+    count = (
+        "SELECT (SELECT count(*) FROM hookline.comments), (SELECT count(*) FROM hookline.claims)"
+    )
+    before = await rows(live, count)
+    await execute(
+        live,
+        "UPDATE hookline.comments SET text = 'x' WHERE comment_id = "
+        "(SELECT min(comment_id) FROM hookline.comments)",
+    )
+    report = await run(live, SWAP)
+    assert report.exchanged["comments"].kept > 0
+    assert report.exchanged["claims"].removed == 0
+    assert await rows(live, count) == before
+    await ArchiveHandler(live).handle(fresh)
+    assert found(await run(live, VERIFY)).equal
+
+
+async def test_a_schema_of_somebody_else_is_refused(live: AsyncEngine) -> None:
+    """A schema that no rebuild made is neither emptied nor dropped."""
+    await execute(live, "CREATE SCHEMA precious")
+    await execute(live, "CREATE TABLE precious.things (number int)")
+    with pytest.raises(RebuildError, match="not made by a rebuild"):
+        await run(live, replace(VERIFY, schema="precious"))
+    assert await rows(live, "SELECT count(*) FROM precious.things") == [(0,)]
+
+
+async def test_each_run_has_its_row_in_the_audit(live: AsyncEngine) -> None:
+    """Who rebuilt what, with the counts."""
+    await run(live, VERIFY)
+    found_rows = await rows(live, "SELECT verb, state, counts->>'read' FROM hookline.operations")
+    assert Counter(found_rows) == Counter([("rebuild", "done", str(DELIVERIES))])
