@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: docs help setup demo test lint types arrows unit integration acceptance bench lock format clean
+.PHONY: docs help setup demo test lint types arrows unit integration acceptance bench prove lock format clean
 
 help:  ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ integration: $(VENV)/dev.stamp  ## on a real Kafka and a real PostgreSQL
 
 acceptance: $(VENV)/dev.stamp  ## the whole line, kills included
 	$(BIN)/pytest tests/acceptance
+
+prove: $(VENV)/dev.stamp  ## faults on purpose while Meta sends, then a report (MINUTES=10 SEED=…)
+	@$(BIN)/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/dev.stamp  ## measure this machine
 	$(BIN)/python -m benchmarks

@@ -1,9 +1,10 @@
-"""A private Kafka: one node that is broker and controller, on 127.0.0.1."""
+"""A private Kafka: a node that is broker and controller, on 127.0.0.1; alone, or one of several."""
 
 import os
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -59,6 +60,38 @@ rootLogger.appenderRef.file.ref = file
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A node's place in a cluster.
+
+    Attributes:
+        name: of its process.
+        node_id: its number, from 1.
+        controller_ports: of every node, itself included, by number.
+        cluster_id: the same for all; a new one when empty.
+    """
+
+    name: str
+    node_id: int
+    controller_ports: Mapping[int, int]
+    cluster_id: str = ""
+
+    @property
+    def copies(self) -> int:
+        """How many nodes keep a record."""
+        return min(3, len(self.controller_ports))
+
+    @property
+    def insync(self) -> int:
+        """How many of them must have it before it is acknowledged."""
+        return max(1, self.copies - 1)
+
+
+def new_cluster_id() -> str:
+    """An id as Kafka wants it."""
+    return urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+
+
 class Kafka:
     """A private Kafka.
 
@@ -68,6 +101,7 @@ class Kafka:
         jars: Kafka's.
         ports: `kafka` for clients, `kafka-controller` for itself.
         max_body_bytes: the largest record that it is to take.
+        membership: its place among others; alone when not given.
     """
 
     def __init__(
@@ -77,6 +111,7 @@ class Kafka:
         jars: Sequence[Path],
         ports: Mapping[str, int],
         max_body_bytes: int,
+        membership: Membership | None = None,
     ) -> None:
         self._folder = folder
         self._java = java
@@ -84,6 +119,7 @@ class Kafka:
         self._port = ports["kafka"]
         self._controller_port = ports["kafka-controller"]
         self._max_body_bytes = max_body_bytes
+        self._membership = membership or Membership("kafka", 1, {1: self._controller_port})
 
     @property
     def bootstrap(self) -> str:
@@ -101,7 +137,7 @@ class Kafka:
         (self._folder / LOGGING_FILE).write_text(LOGGING)
         if (self._folder / "data" / "meta.properties").exists():
             return
-        cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        cluster_id = self._membership.cluster_id or new_cluster_id()
         # One argument, not two: an id may begin with a dash.
         identity = f"--cluster-id={cluster_id}"
         command = self._command("kafka.tools.StorageTool", "format", identity, "--config")
@@ -111,7 +147,7 @@ class Kafka:
     def program(self, log_path: Path) -> Program:
         """The broker, as a child to run."""
         return Program(
-            "kafka",
+            self._membership.name,
             self._command("kafka.Kafka"),
             self._environment(),
             log_path,
@@ -140,23 +176,26 @@ class Kafka:
         return {**os.environ, "MALLOC_ARENA_MAX": "2", "LC_ALL": "C.UTF-8"}
 
     def _properties(self) -> str:
+        member = self._membership
+        voters = [f"{node}@{HOST}:{port}" for node, port in member.controller_ports.items()]
         settings = {
             "process.roles": "broker,controller",
-            "node.id": 1,
-            "controller.quorum.voters": f"1@{HOST}:{self._controller_port}",
+            "node.id": member.node_id,
+            "controller.quorum.voters": ",".join(voters),
             "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{HOST}:{self._controller_port}",
             "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": "data",
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": 0,
-            "offsets.topic.replication.factor": 1,
+            "min.insync.replicas": member.insync,
+            "offsets.topic.replication.factor": member.copies,
             "offsets.topic.num.partitions": 8,
-            "transaction.state.log.replication.factor": 1,
-            "transaction.state.log.min.isr": 1,
+            "transaction.state.log.replication.factor": member.copies,
+            "transaction.state.log.min.isr": member.insync,
             "transaction.state.log.num.partitions": 4,
-            "share.coordinator.state.topic.replication.factor": 1,
-            "share.coordinator.state.topic.min.isr": 1,
+            "share.coordinator.state.topic.replication.factor": member.copies,
+            "share.coordinator.state.topic.min.isr": member.insync,
             # However many large records come at once, the others wait in their connections.
             "socket.request.max.bytes": request_bytes(self._max_body_bytes),
             "queued.max.request.bytes": request_bytes(self._max_body_bytes),
@@ -166,7 +205,7 @@ class Kafka:
             "background.threads": 2,
             "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
             "log.index.size.max.bytes": 1024 * 1024,
-            # With one broker there is nobody to hand over to.
+            # A broker alone has nobody to hand over to. Several of ours stop all at once.
             "controlled.shutdown.enable": "false",
             # A broker that starts again is let in when the session of the one before is over.
             "broker.session.timeout.ms": 2500,
@@ -176,12 +215,14 @@ class Kafka:
 
     async def _ready(self) -> bool:
         """Whether the broker is registered and answers."""
+        node_id = self._membership.node_id
         admin = AIOKafkaAdminClient(
             bootstrap_servers=self.bootstrap, request_timeout_ms=PROBE_TIMEOUT_MS
         )
         try:
             await admin.start()
-            return bool((await admin.describe_cluster())["brokers"])
+            brokers = (await admin.describe_cluster())["brokers"]
+            return any(broker["node_id"] == node_id for broker in brokers)
         except (KafkaError, OSError):
             return False
         finally:

@@ -1,0 +1,84 @@
+"""Waits until a line has nothing left to do. No hand is moved meanwhile."""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from schemas.topics import DEAD_LETTERS, EVENTS_TOPICS, RAW_TOPICS, consumer_group
+from tests.chaos.rows import AWAY
+
+READS: Final = {
+    "archive": (*RAW_TOPICS, DEAD_LETTERS),
+    "dedupe": tuple(RAW_TOPICS),
+    "persist": tuple(EVENTS_TOPICS),
+}
+
+IN_FLIGHT: Final = "SELECT coalesce(sum(abs(in_flight)), 0)::bigint FROM analytics.conservation"
+
+DRAIN_TIMEOUT_S: Final = 120.0
+PAUSE_S: Final = 0.5
+
+
+class NotDrainedError(Exception):
+    """Something stays on its way."""
+
+
+async def drained(kafka_bootstrap: str, database_url: str) -> None:
+    """Returns when every record is committed by every reader and every change has its outcome.
+
+    Raises:
+        NotDrainedError: not within two minutes; the message tells what is left.
+    """
+    left = "nothing was looked at"
+    try:
+        async with asyncio.timeout(DRAIN_TIMEOUT_S):
+            while left:
+                with suppress(KafkaError, *AWAY):
+                    left = await _left(kafka_bootstrap, database_url)
+                await asyncio.sleep(PAUSE_S if left else 0)
+    except TimeoutError as error:
+        raise NotDrainedError(f"after {DRAIN_TIMEOUT_S:.0f} s: {left}") from error
+
+
+async def _left(kafka_bootstrap: str, database_url: str) -> str:
+    """What is on its way, in words; empty when nothing is."""
+    for worker, topics in READS.items():
+        if records := await _lag(kafka_bootstrap, worker, topics):
+            return f"{records} records that {worker} has not committed"
+    connection = await asyncpg.connect(database_url)
+    try:
+        changes = await connection.fetchval(IN_FLIGHT)
+    finally:
+        await connection.close()
+    return f"{changes} changes without an outcome" if changes else ""
+
+
+async def _lag(kafka_bootstrap: str, worker: str, topics: Iterable[str]) -> int:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka_bootstrap)
+    try:
+        await admin.start()
+        await consumer.start()
+        committed = await admin.list_consumer_group_offsets(consumer_group(worker))
+        described = await admin.describe_topics(list(topics))
+        partitions = [
+            TopicPartition(topic["topic"], partition["partition"])
+            for topic in described
+            for partition in topic["partitions"]
+        ]
+        ends = await consumer.end_offsets(partitions)
+    finally:
+        await consumer.stop()
+        await admin.close()
+    return sum(end - _committed(committed, partition) for partition, end in ends.items())
+
+
+def _committed(committed: dict[TopicPartition, object], partition: TopicPartition) -> int:
+    told = committed.get(partition)
+    return max(0, int(getattr(told, "offset", 0)))

@@ -1,0 +1,228 @@
+"""A whole line with proxies in front of its servers: what faults are made on, and looked at."""
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+import asyncpg
+import psutil
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from hookline.embedded.child import SERVICE_STOP_TIMEOUT_S, Announce, Child, Program, pids_of
+from hookline.embedded.cluster import Cluster
+from hookline.embedded.download import downloaded
+from hookline.embedded.jars import Progress
+from hookline.embedded.java import find_java
+from hookline.embedded.pipeline import Pipeline, Plan, open_pipeline
+from hookline.embedded.ports import HOST
+from hookline.embedded.stack import MAX_BODY_BYTES, Elsewhere, EmbeddedStack
+from hookline.embedded.state import State
+from tests.chaos.disks import Disk
+from tests.faults.proxy import Proxy, before_kafka
+
+Servers = Literal["embedded", "cluster"]
+
+CONNECT_TIMEOUT_S: Final = 2.0
+WORKERS: Final = {"dedupe": 2}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A running line.
+
+    Attributes:
+        folder: where everything of it is.
+        stack: its servers.
+        pipeline: its services, which reach the servers through the proxies only.
+        brokers: Kafka's processes in a cluster; none where Kafka is the stack's own.
+        kafka: a proxy before each broker, in the order of their numbers.
+        postgres: the proxy before PostgreSQL.
+        kafka_bootstrap: past the proxies.
+        database_url: past the proxy.
+        disks: small disks that can be made full, by the name of the fault's target.
+    """
+
+    folder: Path
+    stack: EmbeddedStack
+    pipeline: Pipeline
+    brokers: tuple[Child, ...]
+    kafka: tuple[Proxy, ...]
+    postgres: Proxy
+    kafka_bootstrap: str
+    database_url: str
+    disks: dict[str, Disk]
+
+    @property
+    def state(self) -> State:
+        """What services are told, and their processes."""
+        return self.pipeline.state
+
+    def pid(self, name: str) -> int | None:
+        """A service's or a server's process now; none while it is down."""
+        pids = {**self.stack.pids, **pids_of(self.brokers), **self.state.pids}
+        return pids.get(name)
+
+    def services(self) -> list[str]:
+        """Ingest and the replicas of the workers."""
+        return [name for name in self.state.metrics_urls if name in self.state.pids]
+
+    async def leader(self) -> str:
+        """The broker that leads most partitions."""
+        if not self.brokers:
+            return "kafka"
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka_bootstrap)
+        try:
+            await admin.start()
+            topics = await admin.describe_topics()
+        finally:
+            await admin.close()
+        led = Counter(part["leader"] for topic in topics for part in topic["partitions"])
+        return f"kafka-{max(sorted(led), key=lambda node: led[node])}"
+
+    def proxy(self, broker: str) -> Proxy:
+        """The proxy before a broker."""
+        return self.kafka[int(broker.partition("-")[2] or 1) - 1]
+
+    async def postgres_answers(self) -> bool:
+        """Whether PostgreSQL takes a connection and answers, asked past the proxy."""
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                connection = await asyncpg.connect(self.database_url)
+                await connection.execute("SELECT 1")
+                await connection.close()
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        except asyncpg.InternalClientError:  # the server ended in the middle of an answer
+            return False
+        return True
+
+    async def broker_answers(self, broker: str) -> bool:
+        """Whether a broker is part of its cluster, asked past the proxy."""
+        node_id = int(broker.partition("-")[2] or 1)
+        server = self.kafka_bootstrap.split(",")[node_id - 1]
+        admin = AIOKafkaAdminClient(bootstrap_servers=server, request_timeout_ms=2000)
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await admin.start()
+                brokers = (await admin.describe_cluster())["brokers"]
+            return any(one["node_id"] == node_id for one in brokers)
+        except (KafkaError, OSError, TimeoutError):
+            return False
+        finally:
+            await admin.close()
+
+    def replica(self, worker: str, number: int) -> Child:
+        """One more replica of a worker; the caller starts and stops it."""
+        name = f"{worker}-{number}"
+        state = self.state
+        program = Program(
+            name,
+            [sys.executable, "-P", "-m", "hookline", "worker", worker, "--replica", str(number)],
+            {
+                **os.environ,
+                "HOOKLINE_KAFKA_BOOTSTRAP": state.kafka_bootstrap,
+                "HOOKLINE_DATABASE_URL": state.database_url,
+                "HOOKLINE_DRAIN_TIMEOUT_S": "2",
+            },
+            self.folder / "logs" / f"{name}.log",
+            _at_once,
+            stop_timeout_s=SERVICE_STOP_TIMEOUT_S,
+        )
+        return self.stack.child(program)
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that it started, itself first."""
+    try:
+        process = psutil.Process(pid)
+        return [pid, *(child.pid for child in process.children(recursive=True))]
+    except psutil.NoSuchProcess:
+        return []
+
+
+@asynccontextmanager
+async def open_line(
+    servers: Servers,
+    folder: Path,
+    disks: dict[str, Disk],
+    announce: Announce,
+    progress: Progress | None,
+) -> AsyncIterator[Line]:
+    """A running line on a folder of its own, stopped in order at the end.
+
+    Raises:
+        DependencyError: something cannot be started; the message says what, and why.
+    """
+    ports: dict[str, int] = {}
+    async with AsyncExitStack() as opened:
+        cluster = (
+            await _cluster(folder, ports, announce, progress) if servers == "cluster" else None
+        )
+        elsewhere = Elsewhere(kafka_bootstrap=cluster.bootstrap if cluster else "")
+        stack = EmbeddedStack(
+            folder, ports, announce=announce, progress=progress, elsewhere=elsewhere
+        )
+        await opened.enter_async_context(stack)
+        brokers = tuple(
+            stack.child(program)
+            for program in (cluster.programs(folder / "logs") if cluster else ())
+        )
+        if brokers:
+            await opened.enter_async_context(_running(brokers, announce))
+        kafka = await opened.enter_async_context(before_kafka(stack.kafka_bootstrap))
+        address = urlsplit(stack.database_url)
+        postgres = await opened.enter_async_context(
+            Proxy(address.hostname or HOST, address.port or 5432)
+        )
+        through = Elsewhere(
+            kafka_bootstrap=",".join(proxy.address for proxy in kafka),
+            database_url=postgres.before(stack.database_url),
+        )
+        plan = Plan(folder / "line", workers=WORKERS, announce=announce, elsewhere=through)
+        pipeline = await opened.enter_async_context(open_pipeline(plan))
+        yield Line(
+            folder,
+            stack,
+            pipeline,
+            brokers,
+            tuple(kafka),
+            postgres,
+            stack.kafka_bootstrap,
+            stack.database_url,
+            disks,
+        )
+
+
+async def _cluster(
+    folder: Path, ports: dict[str, int], announce: Callable[[str], None], progress: Progress | None
+) -> Cluster:
+    java = await asyncio.to_thread(find_java)
+    jars = await downloaded(announce, progress)
+    cluster = Cluster(folder / "kafka", java, jars, ports, MAX_BODY_BYTES)
+    await asyncio.to_thread(cluster.prepare)
+    return cluster
+
+
+@asynccontextmanager
+async def _running(brokers: tuple[Child, ...], announce: Announce) -> AsyncIterator[None]:
+    """Kept running meanwhile; stopped at the end, all at once."""
+    announce(f"Starting a cluster of {len(brokers)} Kafka brokers …")
+    try:
+        async with asyncio.TaskGroup() as group:
+            for broker in brokers:
+                group.create_task(broker.start())
+        yield
+    finally:
+        await asyncio.gather(*(broker.stop() for broker in brokers))
+
+
+async def _at_once() -> bool:
+    return True

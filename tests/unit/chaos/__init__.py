@@ -1,0 +1,1 @@
+"""What comes when, and what is made of the result."""
