@@ -21,9 +21,9 @@ from hookline.trace.life import (
 from hookline.trace.places import Place
 
 VERDICTS: Final = {
-    "first": "first of its event: published",
-    "amendment": "another content of its event: published, to be merged",
-    "repeat": "told before: nothing more",
+    "first": "a new event, passed on",
+    "amendment": "another content of an event that is known, passed on to be merged",
+    "repeat": "told before, nothing more to do",
 }
 
 ENDINGS: Final = {
@@ -58,8 +58,9 @@ def show(trace: Trace) -> None:
         _title(console, event.event_id)
         table = _story()
         for sighting in event.sightings:
-            letters = _letters_of(trace, sighting.delivery_id)
-            _tell(table, sighting, deliveries.get(sighting.delivery_id), letters)
+            _arrival(table, sighting, deliveries.get(sighting.delivery_id))
+            _letters(table, _letters_of(trace, sighting.delivery_id))
+            _telling(table, sighting, _claims_of(event, sighting))
             told.add(sighting.delivery_id)
         _ending(table, event)
         console.print(table)
@@ -108,23 +109,34 @@ def _moment(moment: datetime | None) -> str:
     return "–" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}Z"
 
 
-def _tell(
-    table: Table,
-    sighting: TracedSighting,
-    delivery: TracedDelivery | None,
-    letters: Sequence[TracedLetter],
-) -> None:
+def _arrival(table: Table, sighting: TracedSighting, delivery: TracedDelivery | None) -> None:
     if delivery is None:
         missing = f"delivery {sighting.delivery_id} is not in the archive"
         table.add_row(_moment(sighting.received_at), "received", Text(missing, style="yellow"))
     else:
         _received(table, delivery)
-    _letters(table, letters)
+
+
+def _telling(table: Table, sighting: TracedSighting, claims: Sequence[TracedClaim]) -> None:
     sent = f", sent by Meta at {_moment(sighting.sent_at)}" if sighting.sent_at else ""
-    table.add_row("", "told at", f"{sighting.position}{sent}")
-    table.add_row("", "verdict", f"{sighting.verdict}, {VERDICTS.get(sighting.verdict, '')}")
+    table.add_row("", "change", f"{sighting.position} of it{sent}")
+    table.add_row("", "verdict", f"{sighting.verdict}: {VERDICTS.get(sighting.verdict, '')}")
+    for claim in claims:
+        if _key(claim) != _key(sighting):
+            told = f"content first told by {claim.position} of delivery {claim.delivery_id}"
+            table.add_row("", "", told)
+        elif claim.record is not None:
+            table.add_row("", "in Kafka", _place(claim.record))
     words, style = ENDINGS.get(sighting.outcome, (sighting.outcome, ""))
     table.add_row("", "outcome", Text(words, style=style))
+
+
+def _claims_of(event: TracedEvent, sighting: TracedSighting) -> list[TracedClaim]:
+    return [claim for claim in event.claims if claim.content_hash == sighting.content_hash]
+
+
+def _key(told: TracedClaim | TracedSighting) -> tuple[str, str]:
+    return told.delivery_id, told.position
 
 
 def _received(table: Table, delivery: TracedDelivery) -> None:
@@ -171,21 +183,17 @@ def _letters(table: Table, letters: Sequence[TracedLetter]) -> None:
 
 
 def _ending(table: Table, event: TracedEvent) -> None:
+    seen = {_key(sighting) for sighting in event.sightings}
     for claim in event.claims:
-        table.add_row(_moment(claim.received_at), "claimed", _claim(claim))
-        if claim.record is not None:
-            table.add_row("", "in Kafka", _place(claim.record))
+        if _key(claim) not in seen:
+            told = f"by {claim.position} of delivery {claim.delivery_id}, which dedupe never saw"
+            table.add_row(_moment(claim.received_at), "claimed", Text(told, style="yellow"))
     _letters(table, event.dead_letters)
     for row in event.rows:
         for label, words in _row(row):
             table.add_row("", label, words)
     if not event.rows:
         table.add_row("", "row", Text("none", style="yellow"))
-
-
-def _claim(claim: TracedClaim) -> str:
-    short = claim.content_hash[:12]
-    return f"content {short}… by {claim.position} of delivery {claim.delivery_id}"
 
 
 def _row(row: TracedRow) -> Iterator[tuple[str, str]]:
