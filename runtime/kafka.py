@@ -16,6 +16,10 @@ from schemas.settings import KafkaSettings
 from schemas.topics import max_record_bytes
 
 REQUEST_TIMEOUT_MS: Final = 10_000
+PRODUCE_TIMEOUT_MS: Final = 5_000
+"""A producer asks nothing that takes long: it may take a silent connection for lost much sooner,
+and sends the same batches, which the broker knows again, through another one."""
+
 START_TIMEOUT_S: Final = 10.0
 STOP_TIMEOUT_S: Final = 3.0
 
@@ -73,7 +77,7 @@ def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
 def new_producer(settings: KafkaSettings, *, max_batch_bytes: int) -> AIOKafkaProducer:
     """An idempotent producer that waits for all in-sync replicas, not started yet."""
     return AIOKafkaProducer(
-        **client_options(settings),
+        **{**client_options(settings), "request_timeout_ms": PRODUCE_TIMEOUT_MS},
         acks="all",
         enable_idempotence=True,
         max_batch_size=max_batch_bytes,

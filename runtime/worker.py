@@ -6,7 +6,7 @@ beside the next one.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -201,7 +201,6 @@ class Loop:
         repeats it. No other batch begins before the group has given new partitions.
         """
         self._commits.end_tenure()
-        reached(CrashPoint.REVOKED)
         try:
             async with asyncio.timeout(REVOKE_TIMEOUT_S):
                 async with self._busy:
@@ -388,7 +387,9 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
 
-    async def on_partitions_revoked(self, _: Iterable[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        if revoked:
+            reached(CrashPoint.REVOKED)
         await self._loop.batch_done()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
