@@ -5,9 +5,10 @@ It ends when no batch is left, or when its standard input is closed: whoever sta
 
 import asyncio
 import sys
-from typing import Final
+from typing import Any, Final
 
 import stamina
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hookline.rebuild.batches import do_next
@@ -17,6 +18,10 @@ from runtime.database import dispose, new_engine
 from runtime.errors import DependencyError, HooklineError, RetryError
 from runtime.lifecycle import EXIT_NO, EXIT_OK, EXIT_UNREACHABLE
 from schemas.settings import DatabaseSettings
+
+BY_INDEX: Final = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
+"""Turned off. Statements are planned while the scratch tables are empty, and the plans are kept:
+one that reads all of a table would do so for every batch, of millions of rows in the end."""
 
 PATIENCE_S: Final = 60.0
 """How long a batch is tried again while PostgreSQL is away or in the way."""
@@ -56,8 +61,17 @@ async def _closed(stop: asyncio.Event) -> None:
     stop.set()
 
 
+def _plan_by_index(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    for setting in BY_INDEX:
+        cursor.execute(f"SET {setting} = off")
+    cursor.close()
+    connection.commit()
+
+
 async def _main(schema: str) -> None:
     engine = new_engine(load(DatabaseSettings), "rebuild", command_timeout_s=None)
+    event.listen(engine.sync_engine, "connect", _plan_by_index)
     stop = asyncio.Event()
     watch = asyncio.create_task(_closed(stop))
     try:
