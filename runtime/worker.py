@@ -323,10 +323,21 @@ class Loop:
                 raise StopError(f"a dead letter cannot be stored: {error}") from error
             letter = dead_letter(self._handler.name, batch[0], error.reason, error.detail)
             outcome = Outcome(dead=[letter])
-            await self._publish(outcome)
+            await self._give_up(outcome)
         dead = {letter.source for letter in outcome.dead}
         self._breaker.count([record.source in dead for record in batch])
         return len(batch)
+
+    async def _give_up(self, outcome: Outcome) -> None:
+        """Publishes a dead letter, which nothing can take the place of.
+
+        Raises:
+            StopError: no topic takes it. The record is not committed.
+        """
+        try:
+            await self._publish(outcome)
+        except RejectError as error:
+            raise StopError(f"a dead letter cannot be written: {error}") from error
 
     async def _halves(self, batch: Sequence[Record]) -> int:
         middle = len(batch) // 2

@@ -6,10 +6,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from runtime.errors import DatabaseUnavailableError, RejectError
-from runtime.publisher import OutRecord, Publisher
+from runtime.errors import DatabaseUnavailableError, RejectError, StopError
+from runtime.publisher import OutRecord, Publisher, Settled
 from runtime.worker import VERSION, Outcome, Record
 from schemas.topics import DEAD_LETTERS
+from tests.faults.proxy import before_kafka
 from tests.integration.broker import Broker, Offsets, grown, until
 from tests.integration.conftest import MakeWorkerSettings
 from tests.integration.replica import Line, new_line, running
@@ -153,6 +154,97 @@ async def test_a_bad_record_is_given_up_and_no_other(
         "version": VERSION.encode(),
         "original-delivery-id": b"an-id",
     }
+
+
+async def test_a_dead_letter_is_acknowledged_before_its_record_is_committed(
+    broker: Broker, worker_settings: MakeWorkerSettings
+) -> None:
+    """Until then the record is nobody else's, and comes again after a crash."""
+
+    async def effect(_: Sequence[Record]) -> Outcome:
+        raise RejectError("bad_row", "a column refuses it")
+
+    line = await new_line(broker, effect)
+    letters = await broker.ends([DEAD_LETTERS])
+    await line.feed(worker_settings(), 1)
+    HeldAcks.allowed.clear()
+    async with running(line, worker_settings(), HeldAcks):
+        await until(lambda: _has_grown(broker, letters, 1))
+        await asyncio.sleep(0.3)
+        assert await line.committed() == 0
+        HeldAcks.allowed.set()
+        await until(lambda: _committed(line, 1))
+
+
+async def test_a_dead_letter_waits_for_kafka(
+    broker: Broker, worker_settings: MakeWorkerSettings
+) -> None:
+    """Not ready and uncommitted while it cannot be written; then it is there once."""
+
+    async def effect(_: Sequence[Record]) -> Outcome:
+        await kafka.refuse()
+        raise RejectError("bad_row", "a column refuses it")
+
+    line = await new_line(broker, effect)
+    letters = await broker.ends([DEAD_LETTERS])
+    await line.feed(worker_settings(), 1)
+    async with before_kafka(broker.bootstrap) as (kafka,):
+        away = worker_settings(kafka_bootstrap=kafka.address, worker_produce_timeout_s=0.5)
+        async with running(line, away) as replica:
+            await until(lambda: "dependency" in replica.readiness.reasons)
+            assert await line.committed() == 0
+            assert grown(letters, await broker.ends([DEAD_LETTERS])) == 0
+            await kafka.heal()
+            await until(lambda: _committed(line, 1))
+            await until(lambda: replica.readiness.reasons == [])
+    assert grown(letters, await broker.ends([DEAD_LETTERS])) == 1
+
+
+async def test_a_dead_letter_that_no_topic_takes_stops_the_worker_uncommitted(
+    broker: Broker, worker_settings: MakeWorkerSettings
+) -> None:
+    """As when the largest body was lowered since: the record stays where it is."""
+
+    async def effect(_: Sequence[Record]) -> Outcome:
+        raise RejectError("bad_row", "a column refuses it")
+
+    line = await new_line(broker, effect)
+    large = OutRecord(line.topic, b"k", bytes(1_000_000), [])
+    async with Publisher(worker_settings()) as publisher:
+        await publisher.learn([line.topic])
+        await publisher.publish(large)
+
+    class Narrow(Publisher):
+        """Refuses what is large."""
+
+        def submit(self, record: OutRecord, settled: Settled) -> None:
+            if record.size_bytes > 100_000:
+                raise RejectError("too_large", f"larger than {record.topic} takes")
+            super().submit(record, settled)
+
+    async with running(line, worker_settings(), Narrow) as replica:
+        with pytest.raises(StopError, match="a dead letter cannot be written: too_large"):
+            await replica.ended()
+    assert await line.committed() == 0
+
+
+async def test_a_record_that_was_sent_again_tells_its_attempts(
+    broker: Broker, worker_settings: MakeWorkerSettings
+) -> None:
+    """The next letter counts on from the header."""
+
+    async def effect(_: Sequence[Record]) -> Outcome:
+        raise RejectError("bad_row", "a column refuses it")
+
+    line = await new_line(broker, effect)
+    letters = await broker.ends([DEAD_LETTERS])
+    async with Publisher(worker_settings()) as publisher:
+        await publisher.learn([line.topic])
+        await publisher.publish(OutRecord(line.topic, b"k", b"v", [("attempt", b"2")]))
+    async with running(line, worker_settings()):
+        await until(lambda: _committed(line, 1))
+    (letter,) = await broker.new_records(letters)
+    assert dict(letter.headers)["attempt"] == b"3"
 
 
 async def test_a_result_that_no_topic_takes_condemns_its_record_alone(
