@@ -1,7 +1,7 @@
 """The line in memory: archived deliveries through dedupe and persist, with no Kafka between."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -19,6 +19,19 @@ from workers.persist.handler import PersistHandler
 EVENTS_MAX: Final = 2_000
 EVENTS_MAX_BYTES: Final = 8 * 1024 * 1024
 """Of events in one transaction: a body of 1000 changes makes as many at once."""
+
+
+class Handles(Protocol):
+    """As much of a worker's handler as is needed here."""
+
+    @property
+    def name(self) -> str:
+        """The stage."""
+        ...
+
+    async def handle(self, records: Sequence[Record]) -> Outcome:
+        """The effect of these records, in one transaction."""
+        ...
 
 
 class Line:
@@ -58,7 +71,7 @@ def event_records(results: Iterable[OutRecord]) -> Iterator[Record]:
         yield Record(Source(result.topic, 0, 0), result.key, result.value, tuple(result.headers))
 
 
-async def settled(handler: DedupeHandler | PersistHandler, records: Sequence[Record]) -> Outcome:
+async def settled(handler: Handles, records: Sequence[Record]) -> Outcome:
     """The outcome of these records; one that spoils its batch is found by halving, as live.
 
     Raises:
