@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from hookline.rebuild import exchange
 from hookline.rebuild.comparison import Comparison
 from hookline.rebuild.run import Order, Report, rebuild
-from hookline.rebuild.scratch import RebuildError
+from hookline.rebuild.scratch import DEFAULT, RebuildError, held
 from runtime.database import transaction
 from tests.integration.archived import events, just_now, raw, store, traffic
 from workers.archive.handler import ArchiveHandler
@@ -262,6 +263,32 @@ async def test_a_schema_of_somebody_else_is_refused(live: AsyncEngine) -> None:
     with pytest.raises(RebuildError, match="not made by a rebuild"):
         await run(live, replace(VERIFY, schema="precious"))
     assert await rows(live, "SELECT count(*) FROM precious.things") == [(0,)]
+
+
+async def test_two_rebuilds_do_not_share_a_schema(live: AsyncEngine) -> None:
+    """The second is told so at once; the first is not disturbed."""
+    async with held(live, DEFAULT):
+        with pytest.raises(RebuildError, match="Another rebuild is at work"):
+            await run(live, VERIFY)
+    assert found(await run(live, VERIFY)).equal
+
+
+async def test_a_swap_that_gets_no_lock_leaves_everything_as_it_was(
+    live: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An open transaction has written to a table: it stands in our way, and in no reader's."""
+    monkeypatch.setattr(exchange, "LOCK_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(exchange, "LOCK_ATTEMPTS", 2)
+    await execute(live, "DELETE FROM hookline.mentions")
+    async with live.connect() as writer:
+        await writer.execute(text("UPDATE hookline.comments SET hidden = true"))
+        with pytest.raises(RebuildError, match="as they were"):
+            await run(live, SWAP)
+        await writer.rollback()
+    assert await rows(live, "SELECT count(*) FROM hookline.mentions") == [(0,)]
+    async with live.connect() as reader:
+        await reader.execute(text("SELECT count(*) FROM hookline.comments"))
+        assert (await run(live, SWAP)).exchanged["mentions"].new > 0
 
 
 async def test_each_run_has_its_row_in_the_audit(live: AsyncEngine) -> None:
