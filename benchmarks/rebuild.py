@@ -13,16 +13,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 from typing import Annotated, Any, Final
 
+import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bench import forget_settings
+from benchmarks.machine import describe
 from hookline.cli.progress import say
 from hookline.embedded.stack import Elsewhere, EmbeddedStack
 from hookline.rebuild.line import raw_records
@@ -71,11 +75,14 @@ async def _measure(
         say(f"Archiving {changes} changes, {per_delivery} a delivery …")
         await _fill(settings, changes // per_delivery, per_delivery, seed)
         seconds: dict[str, float] = {}
+        used_s: dict[str, float] = {}
+        postgres = psutil.Process(stack.pids["postgres"])
         for name, arguments in (("swap", ("--swap", "--yes")), ("verify", ("--verify",))):
             say(f"hookline rebuild {' '.join(arguments)} …")
-            started_s = time.perf_counter()
+            started_s, before_s = time.perf_counter(), _used_s(postgres)
             document = await _rebuild(stack.database_url, workers, *arguments)
             seconds[name] = time.perf_counter() - started_s
+            used_s[name] = _used_s(postgres) - before_s
             seconds[f"{name}: of that the build"] = document["seconds"]
         return {
             "changes": document["changes"],
@@ -83,7 +90,24 @@ async def _measure(
             "equal": document["equal"],
             "workers": workers,
             "seconds": seconds,
+            "processor_seconds": used_s,
+            "largest_process_mib": getrusage(RUSAGE_CHILDREN).ru_maxrss / 1024,
+            "load": os.getloadavg()[1],
+            "machine": describe(),
         }
+
+
+def _used_s(postgres: psutil.Process) -> float:
+    """Processor time of the rebuild's processes that have ended, and of PostgreSQL's."""
+    ended = getrusage(RUSAGE_CHILDREN)
+    used_s = ended.ru_utime + ended.ru_stime
+    own = postgres.cpu_times()
+    used_s += own.user + own.system + own.children_user + own.children_system
+    for backend in postgres.children():
+        with suppress(psutil.NoSuchProcess):
+            times = backend.cpu_times()
+            used_s += times.user + times.system
+    return used_s
 
 
 async def _rebuild(database_url: str, workers: int, *arguments: str) -> dict[str, Any]:
