@@ -76,7 +76,7 @@ def _run(order: Order) -> dict[str, Any]:
     except DependencyError as error:
         say(str(error))
         raise typer.Exit(EXIT_UNREACHABLE) from error
-    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+    except asyncio.CancelledError as error:
         say("Interrupted. Everything was stopped; there is no report.")
         raise typer.Exit(INTERRUPTED) from error
     about = Run(
@@ -92,10 +92,11 @@ def _run(order: Order) -> dict[str, Any]:
 
 
 async def _until_signal(order: Order) -> list[Stage]:
-    """Runs; SIGTERM stops it in order, as Ctrl-C does."""
+    """Runs; a signal stops it in order."""
     task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     return await run(order)
 
 
