@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from hookline.demo.outcome import in_flight, problems, read_outcome
 from hookline.demo.page import show
 from hookline.embedded.jars import Progress as DownloadProgress
-from hookline.embedded.pipeline import Plan, open_pipeline
+from hookline.embedded.pipeline import SIMULATED, Plan, open_pipeline
 from hookline.embedded.stack import Announce
 from hookline.embedded.state import State
 from runtime.database import dispose, new_engine
@@ -49,7 +49,12 @@ async def run(demonstration: Demonstration) -> list[str]:
         DependencyError: something cannot be started.
     """
     announce = demonstration.announce
-    plan = Plan(demonstration.folder, announce=announce, progress=demonstration.progress)
+    plan = Plan(
+        demonstration.folder,
+        announce=announce,
+        progress=demonstration.progress,
+        environment=SIMULATED,
+    )
     async with open_pipeline(plan) as pipeline:
         state = pipeline.state
         started_s = time.monotonic()

@@ -34,6 +34,12 @@ from workers.registry import WORKERS
 PROBE_TIMEOUT_S: Final = 2.0
 
 DRAIN_TIMEOUT_S: Final = 2.0
+
+BREAKER_OPEN: Final = "breaker_open"
+
+SIMULATED: Final = {"HOOKLINE_WORKER_BREAKER_RATIO": "0.1"}
+"""What services are told when the simulator is Meta: one in a hundred of its deliveries cannot be
+read, on purpose, which would otherwise stop dedupe."""
 """Leaves a service time to close what it has open before it is killed."""
 
 
@@ -54,6 +60,7 @@ class Plan:
         announce: told what happens, in lines for a person.
         progress: told how much of a download has arrived.
         elsewhere: servers to use instead of private ones.
+        environment: settings of services that differ from their defaults.
     """
 
     folder: Path
@@ -62,6 +69,7 @@ class Plan:
     announce: Announce = lambda _: None
     progress: Progress | None = None
     elsewhere: Elsewhere = PRIVATE
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def replicas(self) -> list[tuple[str, int]]:
         """Workers with the numbers of their replicas."""
@@ -140,6 +148,7 @@ class Pipeline:
 
     def _environment(self, name: str, port: int) -> dict[str, str]:
         given = {
+            **self._plan.environment,
             "HOOKLINE_KAFKA_BOOTSTRAP": self._stack.kafka_bootstrap,
             "HOOKLINE_DATABASE_URL": self._stack.database_url,
             "HOOKLINE_APP_SECRETS": self._kept.app_secrets,
@@ -225,7 +234,8 @@ async def _answers(url: str) -> bool:
     timeout = aiohttp.ClientTimeout(total=PROBE_TIMEOUT_S)
     try:
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
-            return response.status == 200
+            # A stage whose breaker is open runs, and waits for a person.
+            return response.status == 200 or BREAKER_OPEN in await response.text()
     except (aiohttp.ClientError, TimeoutError, OSError):
         return False
 

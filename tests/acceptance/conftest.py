@@ -7,14 +7,14 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from hookline.embedded.pipeline import Pipeline, Plan, open_pipeline
+from hookline.embedded.pipeline import SIMULATED, Pipeline, Plan, open_pipeline
 
 
 @pytest.fixture(scope="session")
 async def pipeline(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A running line with two dedupe replicas."""
     folder: Path = tmp_path_factory.mktemp("pipeline")
-    async with open_pipeline(Plan(folder, workers={"dedupe": 2})) as running:
+    async with open_pipeline(Plan(folder, workers={"dedupe": 2}, environment=SIMULATED)) as running:
         yield running
 
 

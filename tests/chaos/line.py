@@ -21,7 +21,7 @@ from hookline.embedded.cluster import Cluster
 from hookline.embedded.download import downloaded
 from hookline.embedded.jars import Progress
 from hookline.embedded.java import find_java
-from hookline.embedded.pipeline import Pipeline, Plan, open_pipeline
+from hookline.embedded.pipeline import SIMULATED, Pipeline, Plan, open_pipeline
 from hookline.embedded.ports import HOST
 from hookline.embedded.stack import MAX_BODY_BYTES, Elsewhere, EmbeddedStack
 from hookline.embedded.state import State
@@ -128,6 +128,7 @@ class Line:
             [sys.executable, "-P", "-m", "hookline", "worker", worker, "--replica", str(number)],
             {
                 **os.environ,
+                **SIMULATED,
                 "HOOKLINE_KAFKA_BOOTSTRAP": state.kafka_bootstrap,
                 "HOOKLINE_DATABASE_URL": state.database_url,
                 "HOOKLINE_DRAIN_TIMEOUT_S": "2",
@@ -186,7 +187,13 @@ async def open_line(
             kafka_bootstrap=",".join(proxy.address for proxy in kafka),
             database_url=postgres.before(stack.database_url),
         )
-        plan = Plan(folder / "line", workers=WORKERS, announce=announce, elsewhere=through)
+        plan = Plan(
+            folder / "line",
+            workers=WORKERS,
+            announce=announce,
+            elsewhere=through,
+            environment=SIMULATED,
+        )
         pipeline = await opened.enter_async_context(open_pipeline(plan))
         yield Line(
             folder,
