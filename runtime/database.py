@@ -25,9 +25,14 @@ from schemas.tables import REVISION, SCHEMA
 CONNECT_TIMEOUT_S: Final = 5.0
 STATEMENT_TIMEOUT_S: Final = 60.0
 
-_RETRIED: Final = ("08", "40", "53", "57", "58", "25006", "55P03", "3D000", "28")
+IDLE_IN_TRANSACTION_TIMEOUT_S: Final = 5.0
+"""What a service does within a transaction takes it milliseconds between two statements. When its
+line is dead, the server would keep its locks until TCP gives up, which takes hours."""
+
+_RETRIED: Final = ("08", "40", "53", "57", "58", "25006", "25P03", "55P03", "3D000", "28")
 """SQLSTATE prefixes of states that pass: no connection, serialization, resources, operator's
-intervention, I/O, a standby that takes no writes, locks, and a server being set up.
+intervention, I/O, a standby that takes no writes, a pause within a transaction, locks, and a
+server being set up.
 
 Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
@@ -42,10 +47,14 @@ def new_engine(
     *,
     command_timeout_s: float | None = STATEMENT_TIMEOUT_S,
 ) -> AsyncEngine:
-    """An engine for one service. Connects when first used; the caller disposes of it."""
+    """An engine for one service. Connects when first used; the caller disposes of it.
+
+    Without a `command_timeout_s` its transactions may also rest for as long as they like.
+    """
     url = make_url(settings.database_url.get_secret_value())
     if mode := url.query.get("sslmode"):  # libpq's word for what asyncpg calls ssl
         url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+    rest_s = IDLE_IN_TRANSACTION_TIMEOUT_S if command_timeout_s is not None else 0
     return create_async_engine(
         url.set(drivername="postgresql+asyncpg"),
         pool_size=4,
@@ -58,6 +67,7 @@ def new_engine(
                 "application_name": f"hookline.{service}",
                 "timezone": "UTC",
                 "jit": "off",
+                "idle_in_transaction_session_timeout": f"{rest_s * 1000:.0f}ms",
             },
         },
     )

@@ -152,7 +152,7 @@ def _dashboard_case(field: str) -> Case:
 def _unreadable_case(name: str) -> Case:
     summary = f"No delivery, though signed: {name.replace('_', ' ')}."
     # Half a megabyte of brackets is sent only when it is asked for.
-    weight = 0.0 if name == "too_deep" else 0.1
+    weight = 0.0 if name == "too_deep" else 0.05
     return Case(
         name,
         "hostile",
