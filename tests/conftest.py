@@ -4,6 +4,7 @@ import uuid
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -12,6 +13,10 @@ from hookline.embedded.stack import EmbeddedStack
 from migrations.apply import migrate
 from runtime.database import dispose, new_engine
 from schemas.settings import MigrateSettings
+
+# How long an example takes says something about the machine, nothing about the code.
+settings.register_profile("hookline", deadline=None)
+settings.load_profile("hookline")
 
 
 @pytest.fixture(scope="session")

@@ -21,12 +21,14 @@ async def test_locks_of_a_dead_line_are_given_back(stack: EmbeddedStack, databas
         try:
             async with transaction(other) as connection:
                 await connection.execute(text("CREATE TABLE held AS SELECT 1 AS id"))
-            connection = await stranded.connect()
-            await connection.execute(LOCK)
+            lost = await stranded.connect()
+            await lost.execute(LOCK)
             proxy.strand()
             async with asyncio.timeout(IDLE_IN_TRANSACTION_TIMEOUT_S * 5):
                 async with transaction(other) as free:
                     assert (await free.execute(LOCK)).scalars().all() == [1]
+            await lost.invalidate()
+            await lost.close()
         finally:
             await dispose(stranded)
             await dispose(other)
