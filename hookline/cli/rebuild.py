@@ -6,20 +6,19 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from hookline.cli.options import AsJson, Data, DryRun, Max, Until, Yes, confirm, print_json
+from hookline.cli.options import AsJson, Data, DryRun, Yes, confirm, print_json
 from hookline.connection import use
+from hookline.moments import parse_moment
 
 if TYPE_CHECKING:
     from hookline.rebuild.batches import Progress
     from hookline.rebuild.comparison import Comparison
     from hookline.rebuild.run import Ask, Order, Report
-
-NAMED: Final = 20
-"""Differences named when --max is not given."""
 
 PIPED_WIDTH: Final = 120
 
@@ -28,6 +27,13 @@ KINDS: Final = {
     "extra": "extra: no delivery tells it",
     "different": "different in",
 }
+
+
+def _moment(words: str) -> datetime:
+    try:
+        return parse_moment(words, datetime.now(UTC))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def rebuild(  # noqa: PLR0913 - the options of a command
@@ -42,18 +48,27 @@ def rebuild(  # noqa: PLR0913 - the options of a command
         str, typer.Option("--schema", help="Scratch schema to build in.")
     ] = "hookline_rebuild",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes side by side.")] = 4,
-    until: Until = None,
-    limit: Max = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            "--until",
+            parser=_moment,
+            metavar="TIME",
+            help="Only what was received before: RFC 3339, or 2h, 3d ago.",
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option("--max", min=1, help="Name so many differences.")] = 20,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     yes: Yes = False,
     data: Data = None,
 ) -> None:
-    """Make the tables again from the archived deliveries, in a scratch schema.
+    """Make the tables again from the archived deliveries, in a scratch schema, beside live traffic.
 
-    Alone it only builds, for a look. Live traffic may go on. --verify changes nothing, --swap
-    changes the rows that differ, in one transaction, and keeps them as they were in a schema of
-    their own. Both: swap, then verify. One that was killed goes on where it was.
+    Alone it only builds, for a look. --verify compares, and changes nothing. --swap changes the
+    rows that differ, in one transaction, and keeps them as they were in a schema of their own.
+
+    One that was killed goes on where it was.
     """
     from hookline.rebuild.run import Order
     from hookline.rebuild.scratch import is_scratch_name
@@ -65,7 +80,7 @@ def rebuild(  # noqa: PLR0913 - the options of a command
     if swap and not yes and not dry_run and not sys.stdin.isatty():
         raise typer.BadParameter("needs --yes where there is no terminal to ask on")
     use(data)
-    order = Order(schema, workers, until, verify, swap, dry_run, limit or NAMED)
+    order = Order(schema, workers, until, verify, swap, dry_run, limit)
     report = _run(order, _asker(yes=yes))
     if as_json:
         print_json(report.document())

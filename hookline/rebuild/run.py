@@ -135,6 +135,8 @@ class _Rebuild:
                 await self._exchange(report)
         if order.verify:
             report.until, report.comparison = await self._verify()
+        if report.comparison is not None:
+            self._operation.counts["differing"] = report.comparison.differing
         await scratch.end(self._engine, order.schema)
         report.scratch_left = _worth_a_look(order, report)
         if not report.scratch_left:
