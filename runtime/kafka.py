@@ -16,9 +16,10 @@ from schemas.settings import KafkaSettings
 from schemas.topics import max_record_bytes
 
 REQUEST_TIMEOUT_MS: Final = 10_000
-PRODUCE_TIMEOUT_MS: Final = 5_000
-"""A producer asks nothing that takes long: it may take a silent connection for lost much sooner,
-and sends the same batches, which the broker knows again, through another one."""
+RESULTS_TIMEOUT_MS: Final = 5_000
+"""What workers publish is small: their producer may take a silent connection for lost sooner, and
+sends the same batches, which the broker knows again, through another one. Ingest's may carry the
+largest bodies, and would send them again and again."""
 
 START_TIMEOUT_S: Final = 10.0
 STOP_TIMEOUT_S: Final = 3.0
@@ -74,10 +75,12 @@ def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
     return context
 
 
-def new_producer(settings: KafkaSettings, *, max_batch_bytes: int) -> AIOKafkaProducer:
+def new_producer(
+    settings: KafkaSettings, *, max_batch_bytes: int, request_timeout_ms: int = REQUEST_TIMEOUT_MS
+) -> AIOKafkaProducer:
     """An idempotent producer that waits for all in-sync replicas, not started yet."""
     return AIOKafkaProducer(
-        **{**client_options(settings), "request_timeout_ms": PRODUCE_TIMEOUT_MS},
+        **{**client_options(settings), "request_timeout_ms": request_timeout_ms},
         acks="all",
         enable_idempotence=True,
         max_batch_size=max_batch_bytes,

@@ -24,6 +24,8 @@ LOOK_INTERVAL_S: Final = 3.0
 LOOK_TIMEOUT_S: Final = 4.0
 """Both together are the longest that an idle worker takes to notice that Kafka is away."""
 
+POSITION_TIMEOUT_S: Final = 1.0
+
 RETENTION_INTERVAL_S: Final = 600.0
 
 NOT_READY: Final = "kafka_unavailable"
@@ -163,24 +165,32 @@ class LagWatch:
             await self._consumer.topics()  # a spare replica's sign that Kafka is there
             return
         ends = await self._consumer.end_offsets(list(assigned))
-        with suppress(IllegalStateError):  # a rebalance meanwhile
-            for partition in assigned:
-                if partition not in self._unread:
-                    position = await self._consumer.position(partition)
-                    self._unread.setdefault(partition, Unread(position))
+        await self._learn_positions(assigned)
         if self._consumer.assignment() != assigned:
             return
+        known = assigned & set(self._unread)
         behind = {
             partition: self._unread[partition]
-            for partition in assigned
+            for partition in known
             if ends[partition] > self._unread[partition].offset
         }
-        for partition in assigned:
+        for partition in known:
             self._tell_lag(partition, ends[partition] - self._unread[partition].offset)
         for partition, unread in behind.items():
             if unread.stands_still():
                 await self._peek(partition, unread)
         self._tell_loss(assigned, behind)
+
+    async def _learn_positions(self, assigned: Iterable[TopicPartition]) -> None:
+        """Of partitions that nothing was read of. A new group has none before the loop begins to
+        read, which its breaker may forbid.
+        """
+        with suppress(IllegalStateError, TimeoutError):  # a rebalance meanwhile
+            async with asyncio.timeout(POSITION_TIMEOUT_S):
+                for partition in assigned:
+                    if partition not in self._unread:
+                        position = await self._consumer.position(partition)
+                        self._unread.setdefault(partition, Unread(position))
 
     async def _peek(self, partition: TopicPartition, unread: Unread) -> None:
         """Looks at the next record and puts it back: between the two nobody else runs."""

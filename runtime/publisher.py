@@ -18,7 +18,13 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from runtime.errors import DependencyError, KafkaUnavailableError, RejectError
-from runtime.kafka import new_producer, partition_of, start_client, stop_client
+from runtime.kafka import (
+    REQUEST_TIMEOUT_MS,
+    new_producer,
+    partition_of,
+    start_client,
+    stop_client,
+)
 from schemas.settings import KafkaSettings
 from schemas.topics import max_record_bytes
 
@@ -104,8 +110,14 @@ class _Generation:
 class Publisher:
     """Publishes records. Use as `async with`: leaving it flushes what is pending, for 3 s."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(
+        self, settings: KafkaSettings, *, request_timeout_ms: int = REQUEST_TIMEOUT_MS
+    ) -> None:
+        """After `request_timeout_ms` without an answer a connection is taken for lost; what was
+        sent on it is sent again on another.
+        """
         self._settings = settings
+        self._request_timeout_ms = request_timeout_ms
         self._max_bytes = max_record_bytes(settings.ingest_max_body_bytes) - 64 * 1024
         self._partitions: dict[str, int] = {}
         self._waiting: dict[int | None, _Lanes] = {}
@@ -115,7 +127,7 @@ class Publisher:
         self._replacing: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "Publisher":
-        producer = new_producer(self._settings, max_batch_bytes=BATCH_BYTES)
+        producer = self._producer_to_start()
         try:
             await start_client(producer, self._settings.kafka_bootstrap)
         except BaseException:
@@ -284,10 +296,17 @@ class Publisher:
         finally:
             generation.give_up()
 
+    def _producer_to_start(self) -> AIOKafkaProducer:
+        return new_producer(
+            self._settings,
+            max_batch_bytes=BATCH_BYTES,
+            request_timeout_ms=self._request_timeout_ms,
+        )
+
     async def _new_producer(self) -> AIOKafkaProducer | None:
         """A started producer, or None after a pause when there is none to be had now."""
         try:
-            producer = new_producer(self._settings, max_batch_bytes=BATCH_BYTES)
+            producer = self._producer_to_start()
         except DependencyError as error:  # certificates, in the middle of their rotation
             log.warning("producer_not_started", reason=error.reason)
             await asyncio.sleep(RESTART_DELAY_S)

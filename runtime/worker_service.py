@@ -12,7 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from runtime.database import dispose, new_engine, require_revision
 from runtime.errors import DependencyError, KafkaUnavailableError
 from runtime.health import Readiness, health_server
-from runtime.kafka import new_consumer, require_topics, start_client, stop_client
+from runtime.kafka import (
+    RESULTS_TIMEOUT_MS,
+    new_consumer,
+    require_topics,
+    start_client,
+    stop_client,
+)
 from runtime.publisher import Publisher
 from runtime.worker import Handler, Loop
 from schemas.settings import WorkerSettings
@@ -42,7 +48,9 @@ async def serve_worker(
         stack.push_async_callback(dispose, engine)
         handler = make_handler(engine)
         await require_revision(engine)
-        publisher = await stack.enter_async_context(Publisher(settings))
+        publisher = await stack.enter_async_context(
+            Publisher(settings, request_timeout_ms=RESULTS_TIMEOUT_MS)
+        )
         written = [*handler.publishes_to, DEAD_LETTERS]
         await require_topics(publisher.producer, [*handler.topics, *written])
         await publisher.learn(written)

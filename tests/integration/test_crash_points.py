@@ -158,9 +158,13 @@ async def test_a_worker_dies_within_a_batch(
 ) -> None:
     """With its effect done and its results on the way, or acknowledged and not committed."""
     await line.publish([body(number) for number in range(30)])
-    for worker in ("dedupe", "persist", "archive"):
-        await line.dies_at(worker, point)
-        await line.done(worker)
+
+    async def die_and_go_on(*workers: str) -> None:
+        for worker in workers:
+            await line.dies_at(worker, point)
+            await line.done(worker)
+
+    await asyncio.gather(die_and_go_on("dedupe", "persist"), die_and_go_on("archive"))
     assert await counts(engine) == of_comments(30)
 
 

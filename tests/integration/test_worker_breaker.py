@@ -1,16 +1,17 @@
 """The breaker: too many dead letters stop a stage, in every replica, until somebody closes it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
 import runtime.breaker
+import runtime.lag
 from runtime.database import transaction
 from runtime.errors import RejectError
 from runtime.worker import Outcome, Record, dead_letter
@@ -198,3 +199,49 @@ async def test_nothing_is_consumed_before_the_row_was_looked_at(
             assert line.calls == []
             await proxy.heal()
             await until(lambda: _committed(line, 5))
+
+
+async def test_an_idle_worker_notices_that_postgres_is_away(
+    broker: Broker, settings: WorkerSettings, database_url: str, engine: AsyncEngine
+) -> None:
+    """And that it is back."""
+    line = await new_line(broker, refuse)
+    async with Proxy("127.0.0.1", engine.url.port or 0) as proxy:
+        away = settings.model_copy(
+            update={"database_url": type(settings.database_url)(proxy.before(database_url))}
+        )
+        async with running(line, away) as replica:
+            for fault in (proxy.refuse, _stalled(proxy)):
+                await until(lambda: replica.readiness.reasons == [])
+                await fault()
+                await until(lambda: replica.readiness.reasons == ["database_unavailable"])
+                await proxy.heal()
+            await until(lambda: replica.readiness.reasons == [])
+
+
+def _stalled(proxy: Proxy) -> Callable[[], Awaitable[None]]:
+    async def stall() -> None:
+        proxy.stall()
+
+    return stall
+
+
+async def test_a_held_worker_of_a_new_group_knows_that_kafka_is_there(
+    broker: Broker,
+    settings: WorkerSettings,
+    engine: AsyncEngine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It has no place in any partition yet, and says nothing but what holds it."""
+    monkeypatch.setattr(runtime.lag, "LOOK_INTERVAL_S", 0.2)
+    line = await new_line(broker, refuse)
+    async with transaction(engine) as connection:
+        held = insert(breakers).values(
+            stage=line.name, opened_at=datetime.now(UTC), reason="by hand"
+        )
+        await connection.execute(held)
+    async with running(line, settings) as replica:
+        await until(lambda: replica.readiness.reasons == ["breaker_open"])
+        for _ in range(60):
+            await asyncio.sleep(0.1)
+            assert replica.readiness.reasons == ["breaker_open"]
