@@ -4,13 +4,16 @@ Owns who is in it. Each record is on three brokers and acknowledged when two hav
 of three may go at any time. For tests of faults: on one machine it makes nothing safer.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from hookline.embedded.child import Program
+from hookline.embedded.child import Child, Program, stop_all
 from hookline.embedded.kafka import Kafka, Membership, new_cluster_id
 from hookline.embedded.ports import port_for
+from hookline.embedded.stack import first_error
 
 BROKERS: Final = 3
 
@@ -70,6 +73,29 @@ class Cluster:
     def programs(self, logs: Path) -> list[Program]:
         """The brokers, as children to run: start them all at once, a majority makes a quorum."""
         return [broker.program(logs / f"{name}.log") for name, broker in self._brokers.items()]
+
+
+@asynccontextmanager
+async def running(brokers: Sequence[Child]) -> AsyncIterator[None]:
+    """All of them, kept running meanwhile and stopped at the end; each step for all at once.
+
+    Raises:
+        DependencyError: one cannot be started, or is not ready in time.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            for broker in brokers:
+                group.create_task(broker.start())
+    except BaseExceptionGroup as group_error:
+        await stop_all(brokers)
+        raise first_error(group_error) from None
+    except BaseException:
+        await stop_all(brokers)
+        raise
+    try:
+        yield
+    finally:
+        await stop_all(brokers)
 
 
 def _cluster_id(folder: Path) -> str:

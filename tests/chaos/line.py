@@ -5,10 +5,10 @@ import os
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -17,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from hookline.embedded.child import SERVICE_STOP_TIMEOUT_S, Announce, Child, Program, pids_of
-from hookline.embedded.cluster import Cluster
+from hookline.embedded.cluster import Cluster, running
 from hookline.embedded.download import downloaded
 from hookline.embedded.jars import Progress
 from hookline.embedded.java import find_java
@@ -31,6 +31,7 @@ from tests.faults.proxy import Proxy, before_kafka
 Servers = Literal["embedded", "cluster"]
 
 CONNECT_TIMEOUT_S: Final = 2.0
+LEADER_TIMEOUT_S: Final = 30.0
 WORKERS: Final = {"dedupe": 2}
 
 
@@ -78,14 +79,22 @@ class Line:
         """The broker that leads most partitions."""
         if not self.brokers:
             return "kafka"
+        topics: list[dict[str, Any]] = []
+        async with asyncio.timeout(LEADER_TIMEOUT_S):
+            while not topics:
+                with suppress(KafkaError):  # it asks one of them, which may be away
+                    topics = await self._topics()
+        led = Counter(part["leader"] for topic in topics for part in topic["partitions"])
+        return f"kafka-{max(sorted(led), key=lambda node: led[node])}"
+
+    async def _topics(self) -> list[dict[str, Any]]:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka_bootstrap)
         try:
             await admin.start()
-            topics = await admin.describe_topics()
+            found: list[dict[str, Any]] = await admin.describe_topics()
         finally:
             await admin.close()
-        led = Counter(part["leader"] for topic in topics for part in topic["partitions"])
-        return f"kafka-{max(sorted(led), key=lambda node: led[node])}"
+        return found
 
     def proxy(self, broker: str) -> Proxy:
         """The proxy before a broker."""
@@ -177,7 +186,8 @@ async def open_line(
             for program in (cluster.programs(folder / "logs") if cluster else ())
         )
         if brokers:
-            await opened.enter_async_context(_running(brokers, announce))
+            announce(f"Starting a cluster of {len(brokers)} Kafka brokers …")
+            await opened.enter_async_context(running(brokers))
         kafka = await opened.enter_async_context(before_kafka(stack.kafka_bootstrap))
         address = urlsplit(stack.database_url)
         postgres = await opened.enter_async_context(
@@ -216,19 +226,6 @@ async def _cluster(
     cluster = Cluster(folder / "kafka", java, jars, ports, MAX_BODY_BYTES)
     await asyncio.to_thread(cluster.prepare)
     return cluster
-
-
-@asynccontextmanager
-async def _running(brokers: tuple[Child, ...], announce: Announce) -> AsyncIterator[None]:
-    """Kept running meanwhile; stopped at the end, all at once."""
-    announce(f"Starting a cluster of {len(brokers)} Kafka brokers …")
-    try:
-        async with asyncio.TaskGroup() as group:
-            for broker in brokers:
-                group.create_task(broker.start())
-        yield
-    finally:
-        await asyncio.gather(*(broker.stop() for broker in brokers))
 
 
 async def _at_once() -> bool:

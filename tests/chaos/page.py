@@ -122,7 +122,7 @@ def _stages(report: Mapping[str, Any]) -> Iterable[str]:
             f'<div class="drawing">{timeline(faults, stage["beats"], first)}</div>'
             '<p class="legend"><i class="fault"></i> fault <i class="recovery"></i> recovery '
             '<i class="answer"></i> a delivery: time to the answer <i class="row"></i> time until '
-            "it is in SQL. Numbers are those of the table below.</p>"
+            "it is in SQL (numbers: the table below)</p>"
             f"{_left_out(stage)}</section>"
         )
         first += len(faults)
