@@ -2,7 +2,7 @@
 
 import typer
 
-from hookline.cli import audit, demo, env, rebuild, services, simulate, trace, up
+from hookline.cli import audit, dead_letters, demo, env, rebuild, services, simulate, trace, up
 
 app = typer.Typer(
     name="hookline",
@@ -20,6 +20,7 @@ app.command("worker")(services.worker)
 app.command("trace")(trace.trace)
 app.command("audit")(audit.audit)
 app.command("rebuild")(rebuild.rebuild)
+app.add_typer(dead_letters.app, name="dead-letters")
 app.command("migrate")(services.migrate)
 app.add_typer(services.topics, name="topics")
 app.add_typer(simulate.app, name="simulate")
