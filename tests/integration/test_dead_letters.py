@@ -120,7 +120,7 @@ class Line:
             return len(await self.all(query)) >= count
 
         given = "".join(f" AND {name} = '{value}'" for name, value in wanted.items())
-        query = f"SELECT FROM hookline.dead_letters WHERE state = 'parked'{given}"
+        query = f"SELECT 1 FROM hookline.dead_letters WHERE state = 'parked'{given}"
         await until(enough)
         letters = await self.letters("--state", "parked")
         found = [one for one in letters if wanted.items() <= one.items()]

@@ -1,14 +1,20 @@
 """Dead letters say why, and keep the record whole."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.dead_letters import (
+    EXPLANATIONS,
+    UNEXPLAINED,
     DeadLetter,
+    Reason,
     Source,
     dead_letter_headers,
+    explain,
     fingerprint,
     header_texts,
 )
@@ -97,3 +103,39 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
         "a": "x\ufffd\ufffd",
         "b\ufffd": "é",
     }
+
+
+def test_every_reason_is_explained() -> None:
+    """And so is what PostgreSQL refuses for good; an unknown one is told as such."""
+    for reason in (*Reason, "sqlstate_22021", "sqlstate_23514", "sqlstate_54000"):
+        found = explain(reason)
+        assert found != UNEXPLAINED
+        assert found.means.endswith(".")
+        assert found.repair.endswith(".")
+    for reason in ("", "sqlstate_", "sqlstate_42P01", "what else"):
+        assert explain(reason) == UNEXPLAINED
+
+
+REASON = re.compile(
+    r'(?:RejectError|UnreadableError)\(\s*"(\w+)"|dead_letter\([^()]*, "(\w+)",', re.ASCII
+)
+
+
+def test_every_reason_in_the_code_is_one_of_the_list() -> None:
+    """What the packages raise, looked up in their text."""
+    root = Path(__file__).parents[3]
+    sources = [
+        path.read_text("utf-8")
+        for package in ("runtime", "schemas", "workers")
+        for path in (root / package).rglob("*.py")
+    ]
+    given_up = {one or other for text in sources for one, other in REASON.findall(text)}
+    assert given_up == set(Reason)
+
+
+def test_the_page_tells_every_reason() -> None:
+    """docs/dead-letters.md has the words of the list."""
+    page = (Path(__file__).parents[3] / "docs/dead-letters.md").read_text("utf-8")
+    for reason, (means, repair) in EXPLANATIONS.items():
+        assert f"| `{reason}" in page
+        assert f"| {means} | {repair} |" in page
