@@ -63,13 +63,13 @@ def enter(arguments: list[str]) -> None:
     """Goes on in mounts of its own by running the command anew; returns when that cannot be."""
     if MARK in os.environ or sys.platform != "linux":
         return
-    prefix = _unshare()
+    prefix = unshared()
     if prefix is not None:
         environment = {**os.environ, MARK: "yes"}
         os.execvpe(prefix[0], [*prefix, sys.executable, *arguments], environment)  # noqa: S606
 
 
-def _unshare() -> list[str] | None:
+def unshared() -> list[str] | None:
     """What to begin the command with; none where there is no way."""
     unshare = shutil.which("unshare")
     if unshare is None or not shutil.which("mount"):

@@ -9,7 +9,7 @@ from typing import Final
 
 import asyncpg
 
-from tests.chaos.catalogue import BACKEND, BODIES, KAFKA, LEADER, POSTGRES
+from tests.chaos.catalogue import BACKEND, BODIES, KAFKA, LEADER, POSTGRES, SPOOL
 from tests.chaos.line import Line, family
 from tests.chaos.meta import Meta
 from tests.chaos.schedule import Fault, Kind
@@ -131,12 +131,15 @@ class Injector:
             await asyncio.gather(*(replica.stop() for replica in replicas))
 
     async def _fill(self, target: str, duration_s: float) -> None:
+        """A spool is written only while Kafka takes nothing, so that goes away meanwhile."""
         disk = self._line.disks[target]
-        await asyncio.to_thread(disk.fill)
-        try:
-            await asyncio.sleep(duration_s)
-        finally:
-            await asyncio.to_thread(disk.empty)
+        unreachable = self._line.kafka if target == SPOOL else ()
+        async with _misbehaving(unreachable, Kind.REFUSE):
+            await asyncio.to_thread(disk.fill)
+            try:
+                await asyncio.sleep(duration_s)
+            finally:
+                await asyncio.to_thread(disk.empty)
         if target.startswith(POSTGRES):
             await _until(self._line.postgres_answers, target)
 

@@ -1,19 +1,21 @@
 """A whole run: one line after the other, faults on each, then what was kept of the promise."""
 
 import asyncio
+import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from hookline.embedded.child import Announce
 from hookline.embedded.jars import Progress
+from schemas.settings import PREFIX, IngestSettings
 from simulator.report import Report as SendReport
 from simulator.report import State
 from simulator.target import Target
-from tests.chaos.catalogue import ARCHIVE_DISK, catalogue
+from tests.chaos.catalogue import ARCHIVE_DISK, SPOOL, catalogue
 from tests.chaos.disks import MIB, Disk, can_mount, mounted
 from tests.chaos.drain import NotDrainedError, drained
 from tests.chaos.injector import Injector, NotBackError
@@ -39,6 +41,11 @@ SEND_TIMEOUT_S: Final = 400.0
 PULSE_TIMEOUT_S: Final = 60.0
 
 POSTGRES_DISK_BYTES: Final = 4096 * MIB
+SPOOL_DISK_BYTES: Final = 64 * MIB
+
+SPOOL_SETTING: Final = "ingest_spool_dir"
+SPOOLED: Final[Servers] = "embedded"
+"""Where ingest has a spool; elsewhere it has none, which is the default. So both are seen."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +137,10 @@ async def _stage(order: Order, servers: Servers, seed: int) -> Stage:
     teller = _Teller(order.say)
     begun_s = time.monotonic()
     order.say(f"\n{_TITLES[servers]}")
-    with ExitStack() as mounts:
-        disks = _disks(folder, mounts, stage)
+    with ExitStack() as opened:
+        disks = _disks(folder, opened, stage)
+        if servers == SPOOLED:
+            _spool(folder / SPOOL, opened, disks, stage)
         async with open_line(servers, folder, disks, teller, order.progress) as line:
             try:
                 await _prove(order, line, stage, seed, teller)
@@ -161,12 +170,33 @@ class _Teller:
             self._say(f"  {message}")
 
 
-def _disks(folder: Path, mounts: ExitStack, stage: Stage) -> dict[str, Disk]:
+def _disks(folder: Path, opened: ExitStack, stage: Stage) -> dict[str, Disk]:
     if not can_mount():
         stage.left_out.append("disk full: small disks cannot be mounted here")
         return {}
-    disk = mounts.enter_context(mounted(folder / "postgres", POSTGRES_DISK_BYTES))
+    disk = opened.enter_context(mounted(folder / "postgres", POSTGRES_DISK_BYTES))
     return {ARCHIVE_DISK: disk}
+
+
+def _spool(folder: Path, opened: ExitStack, disks: dict[str, Disk], stage: Stage) -> None:
+    """Lets ingest keep what Kafka does not take, on a small disk where there can be one."""
+    if SPOOL_SETTING not in IngestSettings.model_fields:
+        stage.left_out.append("spool: this release has none")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    if can_mount():
+        disks[SPOOL] = opened.enter_context(mounted(folder, SPOOL_DISK_BYTES))
+    opened.enter_context(_environment(f"{PREFIX}{SPOOL_SETTING.upper()}", str(folder)))
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """What services inherit meanwhile."""
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 async def _prove(order: Order, line: Line, stage: Stage, seed: int, teller: _Teller) -> None:

@@ -23,7 +23,8 @@ KINDS: Final = {
     "slow": f"Everything is {SLOW_DELAY_S * 1000:.0f} ms late, and at most "
     f"{SLOW_BYTES_PER_S / 1e6:g} MB/s pass.",
     "churn": "A replica of the worker is added every second, and the oldest one stopped or killed.",
-    "disk full": "The disk has no byte left for a while.",
+    "disk full": "The disk has no byte left for a while. For the spool, Kafka is away as well: it "
+    "is written only then.",
     "poison": "What can never be processed: it must become a dead letter, whole, and hurt nothing "
     "else.",
 }
@@ -33,7 +34,7 @@ _SERVERS: Final = {
     "postgres-backend": "a server process of PostgreSQL",
     "postgres-disk": "PostgreSQL's disk",
     "kafka": "Kafka",
-    "spool": "the spool's disk",
+    "spool": "ingest's spool, Kafka away",
     "ingest": "ingest",
 }
 
