@@ -25,6 +25,7 @@ from tests.chaos.page import page
 from tests.chaos.report import Run, document
 from tests.chaos.run import Order, Stage, run
 from tests.chaos.versions import machine, versions
+from tests.chaos.words import wrong
 
 SERVERS: Final[tuple[Servers, ...]] = ("embedded", "cluster")
 SEEDS: Final = 10_000
@@ -58,15 +59,25 @@ def main(
     with download_progress() as progress:
         servers = [one for one in SERVERS if only in ("", one)]
         order = Order(minutes, chosen, rate, folder.resolve(), servers, say, progress)
-        say(f"Seed {chosen}. Data and logs are in {folder}.")
-        told = _run(order)
+        say(f"Seed {chosen}, about {minutes:g} minutes. Data and logs are in {folder}.")
+        try:
+            told = _run(order)
+        except asyncio.CancelledError as error:
+            say("Interrupted. Everything was stopped; there is no report.")
+            _forget(data, folder)
+            raise typer.Exit(INTERRUPTED) from error
     _write(report, told)
     _conclude(told, report)
-    if data is None and told["holds"]:
-        shutil.rmtree(folder, ignore_errors=True)
-    elif not told["holds"]:
+    if not told["holds"]:
         say(f"Data and logs are kept in {folder}.")
         raise typer.Exit(EXIT_NO)
+    _forget(data, folder)
+
+
+def _forget(asked_for: Path | None, folder: Path) -> None:
+    """Removes a temporary folder."""
+    if asked_for is None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(order: Order) -> dict[str, Any]:
@@ -76,9 +87,6 @@ def _run(order: Order) -> dict[str, Any]:
     except DependencyError as error:
         say(str(error))
         raise typer.Exit(EXIT_UNREACHABLE) from error
-    except asyncio.CancelledError as error:
-        say("Interrupted. Everything was stopped; there is no report.")
-        raise typer.Exit(INTERRUPTED) from error
     about = Run(
         order.seed,
         order.minutes,
@@ -120,12 +128,8 @@ def _conclude(told: dict[str, Any], folder: Path) -> None:
         f"acknowledged {told['acknowledged']:,}, stored {told['stored']:,}, lost {told['lost']}, "
         f"doubled {told['doubled']}, unexpected dead letters {told['dead_letters_unexpected']}"
     )
-    for stage in told["stages"]:
-        for problem in stage["problems"]:
-            say(f"{stage['servers']}: {problem}")
-        for check in [*stage["checks"], *stage["verbs"]]:
-            if not check["holds"]:
-                say(f"{stage['servers']}: {check}")
+    for sentence in wrong(told):
+        say(f"- {sentence}")
     say(f"The report is {folder / 'prove-report.html'}. Again: make prove SEED={told['seed']}")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.chaos.timeline import timeline
-from tests.chaos.words import KINDS, SERVERS, told
+from tests.chaos.words import KINDS, SERVERS, told, wanted, wrong
 
 STYLE: Final = Path(__file__).with_name("page.css").read_text("utf-8")
 
@@ -61,24 +61,11 @@ def _verdict(report: Mapping[str, Any], title: str) -> str:
             f"{report['acknowledged']:,} deliveries were acknowledged while {count} faults were "
             f"made; {report['stored']:,} of them are stored. What is wrong:"
         )
-    wrong = "".join(f"<li>{escape(one)}</li>" for one in _wrong(report))
+    items = "".join(f"<li>{escape(one)}</li>" for one in wrong(report))
     return (
         f'<header class="{"kept" if report["holds"] else "broken"}"><h1>{title}</h1>'
-        f"<p>{story}</p>{f'<ul>{wrong}</ul>' if wrong else ''}</header>"
+        f"<p>{story}</p>{f'<ul>{items}</ul>' if items else ''}</header>"
     )
-
-
-def _wrong(report: Mapping[str, Any]) -> Iterable[str]:
-    for stage in report["stages"]:
-        where = SERVERS[stage["servers"]]
-        for problem in stage["problems"]:
-            yield f"{where}: {problem}"
-        for check in stage["checks"]:
-            if not check["holds"]:
-                yield f"{where}: {check['name']}: {check['found']} (should be {_wanted(check)})"
-        for verb in stage["verbs"]:
-            if not verb["holds"]:
-                yield f"{where}: {verb['command']} ended with code {verb['code']}"
 
 
 def _figures(report: Mapping[str, Any]) -> str:
@@ -214,7 +201,7 @@ def _check_cells(stages: Sequence[Mapping[str, Any]], name: str) -> Iterable[str
         elif check["holds"]:
             yield _cell(f"{check['found']:,}", "good")
         else:
-            yield _cell(f"{check['found']:,} instead of {_wanted(check)}", "late")
+            yield _cell(f"{check['found']:,} instead of {wanted(check)}", "late")
 
 
 def _verb_cells(stages: Sequence[Mapping[str, Any]], command: str) -> Iterable[str]:
@@ -224,15 +211,6 @@ def _verb_cells(stages: Sequence[Mapping[str, Any]], command: str) -> Iterable[s
             yield _cell("&ndash;")
         else:
             yield _cell("adds up" if verb["holds"] else "does not", "" if verb["holds"] else "late")
-
-
-def _wanted(check: Mapping[str, Any]) -> str:
-    most = check["at_most"]
-    return (
-        f"{check['expected']:,}"
-        if most in (None, check["expected"])
-        else (f"{check['expected']:,} to {most:,}")
-    )
 
 
 def _words(report: Mapping[str, Any]) -> str:

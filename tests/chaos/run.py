@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -148,6 +149,9 @@ async def _stage(order: Order, servers: Servers, seed: int) -> Stage:
                 stage.problems.append(str(error))
             teller.muted = True
             order.say("Stopping …")
+        if disks and not stage.holds:
+            # The small disk goes with us, and somebody will want to look.
+            shutil.copytree(folder / "postgres", folder / "postgres-kept", dirs_exist_ok=True)
     stage.took_s = time.monotonic() - begun_s
     return stage
 

@@ -1,6 +1,6 @@
-"""What faults and targets are called, for a reader who does not know the code. Pure."""
+"""What faults, targets and failures are called, for a reader who does not know the code. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from tests.chaos.injector import SLOW_BYTES_PER_S, SLOW_DELAY_S
@@ -65,3 +65,27 @@ def told(fault: Mapping[str, Any]) -> str:
     if fault["kind"] == "poison":
         return f"poison: {fault['target']}"
     return f"{name_of(fault['target'])}: {_DONE[fault['kind']]}"
+
+
+def wrong(report: Mapping[str, Any]) -> Iterator[str]:
+    """What is not as it should be, a sentence each."""
+    for stage in report["stages"]:
+        where = SERVERS[stage["servers"]]
+        for problem in stage["problems"]:
+            yield f"{where}: {problem}"
+        for check in stage["checks"]:
+            if not check["holds"]:
+                yield f"{where}: {check['name']}: {check['found']} (should be {wanted(check)})"
+        for verb in stage["verbs"]:
+            if not verb["holds"]:
+                yield f"{where}: {verb['command']} ended with code {verb['code']}"
+
+
+def wanted(check: Mapping[str, Any]) -> str:
+    """The number that a check should find."""
+    most = check["at_most"]
+    return (
+        f"{check['expected']:,}"
+        if most in (None, check["expected"])
+        else (f"{check['expected']:,} to {most:,}")
+    )
