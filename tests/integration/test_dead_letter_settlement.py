@@ -1,0 +1,112 @@
+"""Letters that were sent again are resolved when their stage has done them, whatever they hold."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from hookline.dead_letters.settlement import settle
+from runtime.database import transaction
+from runtime.errors import RejectError
+from runtime.worker import Record, dead_letter
+from simulator.traffic import mixed
+from tests.integration.handled import (
+    Handled,
+    consumed,
+    letter_records,
+    raw_records,
+    received,
+)
+from workers.dedupe.sighting import sightings_in
+
+RESOLVED: Final = """
+SELECT stage, state = 'resolved', count(*) FROM hookline.dead_letters GROUP BY 1, 2
+"""
+
+
+async def test_each_stage_resolves_its_own_letters(engine: AsyncEngine) -> None:
+    """Of every kind of event and delivery: not before the stage has done it, and all of them then;
+    what dedupe refused ends with the last of its changes.
+    """
+    line = Handled(engine)
+    now = datetime.now(UTC)
+    deliveries = [received(sent.body, now) for sent in mixed(7, 120)]
+    records = [record for record in raw_records(deliveries) if _is_readable(record)]
+    # Repeats among them, and events that dedupe publishes of each kind.
+    events = consumed((await Handled(engine).dedupe.handle(records)).results)
+    async with transaction(engine) as connection:
+        await connection.execute(text("TRUNCATE hookline.sightings, hookline.claims"))
+    letters = [
+        *(dead_letter("archive", record, "why", "a test") for record in records),
+        *(dead_letter("dedupe", record, "why", "a test") for record in records),
+        *(dead_letter("persist", record, "why", "a test") for record in events),
+    ]
+    await line.archive.handle(letter_records(letters))
+    async with transaction(engine) as connection:
+        await connection.execute(text("UPDATE hookline.dead_letters SET state = 'redriven'"))
+    counted = Counter(letter.stage for letter in letters)
+    assert min(counted.values()) > 0
+
+    assert await _resolved_by(engine) == {}
+    await line.archive.handle(records)
+    empty = sum(not sightings_in(record) for record in records)  # nothing in it to wait for
+    assert await _resolved_by(engine) == {"archive": counted["archive"], "dedupe": empty}
+    split = await line.dedupe.handle(records)
+    assert len(split.results) == len(events)
+    sighted = await _resolved_by(engine)
+    assert sighted["archive"] == counted["archive"]
+    assert "persist" not in sighted
+    await line.persist.handle(consumed(split.results))
+    assert await _resolved_by(engine) == counted
+    async with transaction(engine) as connection:
+        query = text("SELECT DISTINCT outcome FROM analytics.outcomes")
+        assert set((await connection.execute(query)).scalars()) <= {"stored", "repeat"}
+
+
+async def test_what_failed_again_ends_as_its_newest_letter(engine: AsyncEngine) -> None:
+    """Until then it stays `redriven`, whatever the tables tell of its change."""
+    line = Handled(engine)
+    (record, *_) = raw_records([received(b'{"entry": []}')])
+    letter = dead_letter("dedupe", record, "why", "a test")
+    again = letter._replace(
+        attempt=2,
+        source=letter.source._replace(offset=99),
+        headers=(*letter.headers, ("first-source", b"0/0")),
+    )
+    await line.archive.handle([record, *letter_records([letter, again])])
+    async with transaction(engine) as connection:
+        await connection.execute(
+            text("UPDATE hookline.dead_letters SET state = 'redriven' WHERE attempts = 1")
+        )
+    await settle(engine)
+    assert await _states(engine) == ["redriven", "parked"]
+    async with transaction(engine) as connection:
+        await connection.execute(
+            text("UPDATE hookline.dead_letters SET state = 'discarded' WHERE attempts = 2")
+        )
+    await settle(engine)
+    assert await _states(engine) == ["discarded", "discarded"]
+
+
+def _is_readable(record: Record) -> bool:
+    try:
+        sightings_in(record)
+    except RejectError:
+        return False
+    return True
+
+
+async def _resolved_by(engine: AsyncEngine) -> dict[str, int]:
+    """How many letters of each stage are resolved once all are looked at."""
+    await settle(engine)
+    async with transaction(engine) as connection:
+        rows = [tuple(row) for row in await connection.execute(text(RESOLVED))]
+    return {stage: number for stage, resolved, number in rows if resolved}
+
+
+async def _states(engine: AsyncEngine) -> list[str]:
+    query = "SELECT state FROM hookline.dead_letters ORDER BY attempts"
+    async with transaction(engine) as connection:
+        return list((await connection.execute(text(query))).scalars())
