@@ -135,4 +135,6 @@ def _conclude(told: dict[str, Any], folder: Path) -> None:
 
 if __name__ == "__main__":
     enter(["-m", "tests.chaos", *sys.argv[1:]])
-    typer.run(main)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    app()

@@ -18,8 +18,13 @@ MARK: Final = "HOOKLINE_PROVE_MOUNTS"
 TRY_TIMEOUT_S: Final = 10
 MIB: Final = 1024 * 1024
 PAGE_BYTES: Final = 4096
+FILL_ATTEMPTS: Final = 100
 MOUNT: Final = shutil.which("mount") or "mount"
 UMOUNT: Final = shutil.which("umount") or "umount"
+
+
+class DiskBusyError(Exception):
+    """A disk could not be made full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +35,21 @@ class Disk:
     size_bytes: int
 
     def fill(self) -> None:
-        """Nothing more fits from now on."""
-        told = os.statvfs(self.path)
-        used = (told.f_blocks - told.f_bfree) * told.f_frsize
-        self._resize(max(used, PAGE_BYTES))
+        """Nothing more fits from now on.
+
+        Raises:
+            DiskBusyError: more was written each time that it was to be made smaller.
+        """
+        for attempt in range(FILL_ATTEMPTS):
+            told = os.statvfs(self.path)
+            used = (told.f_blocks - told.f_bfree) * told.f_frsize
+            try:
+                # A disk cannot be smaller than what is on it, and others write meanwhile.
+                self._resize(max(used, PAGE_BYTES) + attempt * PAGE_BYTES)
+            except subprocess.CalledProcessError:
+                continue
+            return
+        raise DiskBusyError(f"{self.path.name} cannot be made full")
 
     def empty(self) -> None:
         """There is room again."""

@@ -17,7 +17,7 @@ from simulator.report import Report as SendReport
 from simulator.report import State
 from simulator.target import Target
 from tests.chaos.catalogue import ARCHIVE_DISK, SPOOL, catalogue
-from tests.chaos.disks import MIB, Disk, can_mount, mounted
+from tests.chaos.disks import MIB, Disk, DiskBusyError, can_mount, mounted
 from tests.chaos.drain import NotDrainedError, drained
 from tests.chaos.injector import Injector, NotBackError
 from tests.chaos.line import Line, Servers, open_line
@@ -143,11 +143,7 @@ async def _stage(order: Order, servers: Servers, seed: int) -> Stage:
         if servers == SPOOLED:
             _spool(folder / SPOOL, opened, disks, stage)
         async with open_line(servers, folder, disks, teller, order.progress) as line:
-            try:
-                await _prove(order, line, stage, seed, teller)
-            except NotBackError as error:
-                stage.problems.append(str(error))
-            teller.muted = True
+            await _prove(order, line, stage, seed, teller)
             order.say("Stopping …")
         if disks and not stage.holds:
             # The small disk goes with us, and somebody will want to look.
@@ -217,6 +213,9 @@ async def _prove(order: Order, line: Line, stage: Stage, seed: int, teller: _Tel
         order.say("  Waiting until everything has arrived …")
         async with asyncio.timeout(SEND_TIMEOUT_S):
             stage.sending = await sending
+    except TimeoutError:
+        stage.problems.append("the sender did not come to an end")
+        return
     finally:
         for task in (looking, sending):
             task.cancel()
@@ -230,12 +229,13 @@ async def _under_faults(
     """Traffic and faults. What is left without an answer or a row at the end is a problem."""
     try:
         async with asyncio.timeout(None) as deadline, meta.pulse():
-            async with asyncio.timeout(WARM_UP_TIMEOUT_S):
-                await meta.volley()
             teller.muted = True
-            await asyncio.sleep(CALM_S)
-            await _faults(order, line, stage, meta, rows)
-            await asyncio.sleep(CALM_S)
+            if await _volley(meta, WARM_UP_TIMEOUT_S):
+                await asyncio.sleep(CALM_S)
+                await _faults(order, line, stage, meta, rows)
+                await asyncio.sleep(CALM_S)
+            else:
+                stage.problems.append("nothing arrived, before any fault was made")
             deadline.reschedule(asyncio.get_running_loop().time() + PULSE_TIMEOUT_S)
     except TimeoutError:
         stage.problems.append("single deliveries were left without an answer or a row")
@@ -249,7 +249,11 @@ async def _faults(order: Order, line: Line, stage: Stage, meta: Meta, rows: Rows
     begun_s = meta.now_s
     for slot in slots:
         await asyncio.sleep(begun_s + slot.at_s - meta.now_s)
-        hits = await _slot(slot, injector, meta, order.say)
+        try:
+            hits = await _slot(slot, injector, meta, order.say)
+        except (NotBackError, DiskBusyError) as error:
+            stage.problems.append(str(error))
+            return
         stage.hits += hits
         recovered_s = hits[0].recovered_s
         if recovered_s is None:
@@ -276,15 +280,26 @@ async def _slot(
         target = await injector.cause(fault)
         return Hit(fault, target, at_s, meta.now_s, None, together)
 
-    hits = await asyncio.gather(*(one(fault) for fault in slot.faults))
-    recovered_s = None
+    tasks = [asyncio.create_task(one(fault)) for fault in slot.faults]
     try:
-        async with asyncio.timeout(RECOVERY_DEADLINE_S):
-            await meta.volley()
-        recovered_s = meta.now_s
-    except TimeoutError:
-        pass  # told by what has no time of recovery
+        await asyncio.wait(tasks)  # each ends its fault, whatever becomes of the other one
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    hits = [task.result() for task in tasks]
+    recovered_s = meta.now_s if await _volley(meta, RECOVERY_DEADLINE_S) else None
     return [Hit(hit.fault, hit.target, hit.at_s, hit.back_s, recovered_s, together) for hit in hits]
+
+
+async def _volley(meta: Meta, timeout_s: float) -> bool:
+    """Whether fresh deliveries arrive in this time."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await meta.volley()
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _check(order: Order, line: Line, stage: Stage, meta: Meta, sending: SendReport) -> None:
@@ -308,3 +323,8 @@ async def _check(order: Order, line: Line, stage: Stage, meta: Meta, sending: Se
     stored = await read_tables(line.database_url)
     stage.verdict = await asyncio.to_thread(judge, sent, stored)
     stage.answers = await ask(line.folder / "line")
+    order.say(
+        f"  Acknowledged {stage.verdict.acknowledged:,}, stored {stage.verdict.stored:,}, "
+        f"lost {stage.verdict.lost}, doubled {stage.verdict.doubled}: "
+        f"{'it holds' if stage.holds else 'IT DOES NOT HOLD'}."
+    )
