@@ -15,6 +15,10 @@ class InflightBytes:
         self.held_bytes += size_bytes
         return True
 
+    def hold_anyway(self, size_bytes: int) -> None:
+        """Counts bytes that are here already, whatever the limit says."""
+        self.held_bytes += size_bytes
+
     def release(self, size_bytes: int) -> None:
         """These bytes are held no longer."""
         self.held_bytes -= size_bytes

@@ -12,11 +12,15 @@ from typing import Final, NamedTuple
 import structlog
 from aiohttp import ClientError, StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
+from prometheus_client import Counter
 
 from ingest.acks import Acks
 from ingest.delivery_id import uuid7
 from ingest.inflight import InflightBytes
 from ingest.signature import HEADER, SignatureError, signature_digest, signing_app
+from ingest.spool.segment import Entry
+from ingest.spool.spool import Spool
+from ingest.spool.writer import SpoolError
 from runtime import metrics
 from runtime.crash_points import reached
 from runtime.errors import KafkaUnavailableError
@@ -64,25 +68,41 @@ _MESSAGES: Final = {
 class Receiver:
     """Accepts deliveries until it drains. One per process."""
 
-    def __init__(self, settings: IngestSettings, publisher: Publisher) -> None:
+    def __init__(
+        self, settings: IngestSettings, publisher: Publisher, spool: Spool | None = None
+    ) -> None:
+        """With a `spool`, what Kafka does not take goes there."""
         self._settings = settings
         self._publisher = publisher
+        self._spool = spool
+        self._wait_s = settings.ingest_publish_timeout_s
+        if spool is not None:
+            self._wait_s = min(self._wait_s, settings.ingest_spool_after_s)
         self._secrets = settings.secrets_by_app()
         self._inflight = InflightBytes(settings.ingest_max_inflight_bytes)
         self._deadlines: set[asyncio.Timeout] = set()
         self._pending: dict[Acks, float] = {}
         self._accepted = metrics.DELIVERIES.labels("accepted")
+        self._spooled = metrics.DELIVERIES.labels("spooled")
         self.draining = False
+
+    @property
+    def spools(self) -> bool:
+        """Whether a delivery would be accepted without Kafka."""
+        return self._spool is not None and self._spool.accepts
 
     async def watch(self) -> None:
         """Ends the waits for Kafka that are overdue, and tells what is in flight. Never returns.
 
         One look at all of them costs less than a timer for each.
         """
-        while True:
-            await asyncio.sleep(WATCH_INTERVAL_S)
+        try:
+            while True:
+                await asyncio.sleep(WATCH_INTERVAL_S)
+                metrics.INFLIGHT_BYTES.set(self._inflight.held_bytes)
+                self._expire_overdue(time.monotonic())
+        finally:
             metrics.INFLIGHT_BYTES.set(self._inflight.held_bytes)
-            self._expire_overdue(time.monotonic())
 
     def _expire_overdue(self, now_s: float) -> None:
         for acks, _ in takewhile(lambda pending: pending[1] <= now_s, self._pending.items()):
@@ -101,27 +121,36 @@ class Receiver:
         """Answers `POST /webhooks/instagram`."""
         started = time.perf_counter()
         try:
-            await self._accept(request)
+            outcome = await self._accept(request)
         except RefusalError as refusal:
             return _refuse(refusal)
         except Exception as error:  # noqa: BLE001  # a resend may help, and the text is not for logs
             log.error("delivery_failed", error=type(error).__name__, at=place_of(error))
             return _refuse(RefusalError(503, "internal_error", "The delivery was not accepted."))
-        self._accepted.inc()
+        outcome.inc()
         metrics.INGEST_SECONDS.observe(time.perf_counter() - started)
         return web.Response(text="ok")
 
-    async def _accept(self, request: web.Request) -> None:
-        """Returns when Kafka has the delivery, in every topic that it belongs to."""
+    async def _accept(self, request: web.Request) -> Counter:
+        """Returns when the delivery is in every topic that it belongs to, or in the spool.
+
+        Gives what counts it.
+        """
         digest = self._check_head(request)
         body = await self._read(request)
         try:
-            acks = self._publish(self._verify(request, digest, body))
+            entry = _entry(self._verify(request, digest, body))
+            to_kafka = self._spool is None or self._publisher.usable
+            acks = self._publish(entry) if to_kafka else None
         except BaseException:
             self._inflight.release(len(body))
             raise
         # Past its deadline a record may still be in the producer: its bytes count until it is not.
-        await self._acknowledged(acks)
+        if acks is not None and await self._acknowledged(acks):
+            return self._accepted
+        if self._spool is not None:
+            await self._store(self._spool, entry, held=acks is None)
+        return self._spooled
 
     def _check_head(self, request: web.Request) -> str:
         """What can be refused before the body is read. Gives the signature's digest."""
@@ -184,38 +213,51 @@ class Receiver:
             raise RefusalError(401, error.reason, _MESSAGES[error.reason]) from error
         return _Signed(app_id, request.headers[HEADER], body)
 
-    def _publish(self, signed: _Signed) -> Acks:
-        now_us = time.time_ns() // 1000
-        body = signed.body
-        delivery = Delivery(
-            uuid7(now_us // 1000, os.urandom(10)),
-            datetime.fromtimestamp(now_us / 1_000_000, UTC),
-            signed.app_id,
-            signed.signature,
-            "webhook",
-            body,
-        )
-        key = body_key(body)
-        headers = delivery_headers(delivery)
-        fields = fields_in(body)
-        acks = Acks(len(fields), lambda: self._inflight.release(len(body)))
-        for field in fields:
-            self._publisher.submit(OutRecord(raw_topic(field), key, body, headers), acks.one)
+    def _publish(self, entry: Entry) -> Acks:
+        size_bytes = len(entry.body)
+        acks = Acks(len(entry.topics), lambda: self._inflight.release(size_bytes))
+        for topic in entry.topics:
+            record = OutRecord(topic, entry.key, entry.body, entry.headers)
+            self._publisher.submit(record, acks.one)
         return acks
 
-    async def _acknowledged(self, acks: Acks) -> None:
-        timeout_s = self._settings.ingest_publish_timeout_s
-        self._pending[acks] = time.monotonic() + timeout_s
+    async def _acknowledged(self, acks: Acks) -> bool:
+        """Whether Kafka has the delivery in time. Without a spool it must.
+
+        Raises:
+            RefusalError: it has not, and there is no spool.
+        """
+        self._pending[acks] = time.monotonic() + self._wait_s
         try:
             await acks.wait()
             reached(CrashPoint.INGEST_ACKED)
         except KafkaUnavailableError as error:
+            if self._spool is not None:
+                return False
             message = "Kafka did not take the delivery."
             raise RefusalError(503, "kafka_unavailable", message) from error
         except TimeoutError as error:
-            raise self._too_late("kafka_unavailable", 503, timeout_s) from error
+            if self._spool is not None:
+                # Nothing else that waits would do better, and all of it is held in memory.
+                self._publisher.abandon()
+                return False
+            raise self._too_late("kafka_unavailable", 503, self._wait_s) from error
         finally:
             del self._pending[acks]
+        return True
+
+    async def _store(self, spool: Spool, entry: Entry, *, held: bool) -> None:
+        """Returns when the delivery is on the disk; `held` tells whether its bytes are counted."""
+        size_bytes = len(entry.body)
+        if not held:
+            self._inflight.hold_anyway(size_bytes)
+        try:
+            await spool.append(entry)
+        except SpoolError as error:
+            message = "Kafka did not take the delivery, and the spool did not either."
+            raise RefusalError(503, error.reason, message) from error
+        finally:
+            self._inflight.release(size_bytes)
 
     @contextmanager
     def _deadline(self, timeout_s: float, reason: str, status: int) -> Iterator[asyncio.Timeout]:
@@ -233,6 +275,21 @@ class Receiver:
         if self.draining:
             return RefusalError(503, "draining", "This process is stopping.")
         return RefusalError(status, reason, f"Not done within {timeout_s:g} s.")
+
+
+def _entry(signed: _Signed) -> Entry:
+    """The delivery as it is published."""
+    now_us = time.time_ns() // 1000
+    delivery = Delivery(
+        uuid7(now_us // 1000, os.urandom(10)),
+        datetime.fromtimestamp(now_us / 1_000_000, UTC),
+        signed.app_id,
+        signed.signature,
+        "webhook",
+        signed.body,
+    )
+    topics = tuple(raw_topic(field) for field in fields_in(signed.body))
+    return Entry(topics, body_key(signed.body), delivery_headers(delivery), signed.body)
 
 
 def _incomplete() -> RefusalError:

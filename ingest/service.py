@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import structlog
@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 
 from ingest.handshake import Refusal, answer_handshake
 from ingest.receiver import Receiver
+from ingest.spool.spool import open_spool
 from runtime.errors import TopicsMissingError
 from runtime.health import error_response, listen, livez, metrics_page, ready_response
 from runtime.kafka import require_topics
@@ -30,16 +31,21 @@ async def serve(settings: IngestSettings, stop: asyncio.Event, *, shared_port: b
     """Serves until `stop` is set, then drains.
 
     Raises:
-        DependencyError: Kafka is unreachable, lacks topics, or the port is taken.
+        DependencyError: Kafka is unreachable and there is no spool, it lacks topics, or the port or
+            the spool's folder cannot be had.
     """
-    async with Publisher(settings) as publisher:
-        await require_topics(publisher.producer, RAW_TOPICS)
-        await publisher.learn(list(RAW_TOPICS))
-        receiver = Receiver(settings, publisher)
-        async with _listening(settings, receiver, publisher, shared_port):
-            log.info("ingest_ready", host=settings.ingest_host, port=settings.ingest_port)
-            await stop.wait()
-            receiver.draining = True
+    late_topics = list(RAW_TOPICS) if settings.ingest_spool_dir else ()
+    async with AsyncExitStack() as stack:
+        publisher = await stack.enter_async_context(Publisher(settings, late_topics=late_topics))
+        if publisher.usable:
+            await require_topics(publisher.producer, RAW_TOPICS)
+            await publisher.learn(list(RAW_TOPICS))
+        spool = await stack.enter_async_context(open_spool(settings, publisher))
+        receiver = Receiver(settings, publisher, spool)
+        await stack.enter_async_context(_listening(settings, receiver, publisher, shared_port))
+        log.info("ingest_ready", host=settings.ingest_host, port=settings.ingest_port)
+        await stop.wait()
+        receiver.draining = True
 
 
 @asynccontextmanager
@@ -87,8 +93,10 @@ def build_app(
         return web.Response(text=answer)
 
     async def readyz(_: web.Request) -> web.Response:
-        reasons = ["draining"] if receiver.draining else await _kafka_problems(publisher)
-        return ready_response(reasons)
+        if receiver.draining:
+            return ready_response(["draining"])
+        # With a spool it does its work without Kafka.
+        return ready_response([] if receiver.spools else await _kafka_problems(publisher))
 
     async def watching(_: web.Application) -> AsyncIterator[None]:
         watch = asyncio.create_task(receiver.watch())

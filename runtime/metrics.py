@@ -28,6 +28,11 @@ INGEST_SECONDS: Final = Histogram(
 INFLIGHT_BYTES: Final = Gauge(
     names.INFLIGHT_BYTES, "Body bytes held until Kafka has them.", multiprocess_mode="livesum"
 )
+SPOOL_BYTES: Final = Gauge(
+    names.SPOOL_BYTES,
+    "Bytes of deliveries that wait on the disk for Kafka.",
+    multiprocess_mode="livesum",
+)
 CHANGES: Final = Counter(
     names.CHANGES_TOTAL, "Changes by stage and what became of them.", ["stage", "field", "outcome"]
 )

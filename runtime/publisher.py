@@ -9,7 +9,7 @@ own deadline, and their own limit of the bytes that wait.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import structlog
@@ -22,6 +22,7 @@ from runtime.kafka import (
     REQUEST_TIMEOUT_MS,
     new_producer,
     partition_of,
+    require_topics,
     start_client,
     stop_client,
 )
@@ -111,11 +112,19 @@ class Publisher:
     """Publishes records. Use as `async with`: leaving it flushes what is pending, for 3 s."""
 
     def __init__(
-        self, settings: KafkaSettings, *, request_timeout_ms: int = REQUEST_TIMEOUT_MS
+        self,
+        settings: KafkaSettings,
+        *,
+        request_timeout_ms: int = REQUEST_TIMEOUT_MS,
+        late_topics: Sequence[str] = (),
     ) -> None:
         """After `request_timeout_ms` without an answer a connection is taken for lost; what was
         sent on it is sent again on another.
+
+        With `late_topics` it opens without Kafka, too, and is usable for these topics once Kafka
+        is there and has them.
         """
+        self._late_topics = late_topics
         self._settings = settings
         self._request_timeout_ms = request_timeout_ms
         self._max_bytes = max_record_bytes(settings.ingest_max_body_bytes) - 64 * 1024
@@ -130,8 +139,11 @@ class Publisher:
         producer = self._producer_to_start()
         try:
             await start_client(producer, self._settings.kafka_bootstrap)
-        except BaseException:
+        except BaseException as error:
             await stop_client(producer)
+            if isinstance(error, DependencyError) and self._late_topics:
+                self._start_replacing(None)
+                return self
             raise
         self._generation = _Generation(producer)
         self._usable.set()
@@ -158,6 +170,23 @@ class Publisher:
         if self._generation is None:
             raise KafkaUnavailableError("no producer")
         return self._generation.producer
+
+    async def wait_usable(self) -> None:
+        """Returns when there is a producer."""
+        await self._usable.wait()
+
+    def abandon(self) -> None:
+        """Takes Kafka for away: all that waits fails now, and a new producer is tried for.
+
+        What was on its way may arrive all the same.
+        """
+        for lanes in self._waiting.values():
+            waiting = [one for lane in lanes.values() for one in lane]
+            lanes.clear()
+            _settle(waiting, KafkaUnavailableError("abandoned"))
+        if self._generation is not None:
+            self._give_up(self._generation)
+            self._generation.give_up()
 
     async def learn(self, topics: list[str]) -> None:
         """Asks the cluster for the topics' partitions; needed before `publish`."""
@@ -220,14 +249,15 @@ class Publisher:
         room_bytes = REQUEST_BYTES
         try:
             for partition in list(lanes):
-                lane = lanes[partition]
+                lane = lanes.get(partition)
+                if lane is None:
+                    continue  # abandoned meanwhile
                 room_bytes -= max(lane[0].record.size_bytes, BATCH_BYTES)
                 if batches and room_bytes < 0:
                     break
                 batches.append(_Batch())
                 await self._send(generation, partition, lane, batches[-1])
-                del lanes[partition]
-                if lane:
+                if lanes.pop(partition, None) is not None and lane:
                     lanes[partition] = lane  # behind those that have waited longer now
             for batch in batches:
                 await self._await_acks(generation, batch)
@@ -280,17 +310,22 @@ class Publisher:
         """
         if generation is self._generation and self._usable.is_set():
             self._usable.clear()
-            replacing = asyncio.create_task(self._replace(generation))
-            self._replacing.add(replacing)
-            replacing.add_done_callback(self._replacing.discard)
+            log.warning("producer_replaced")
+            self._start_replacing(generation)
 
-    async def _replace(self, generation: _Generation) -> None:
-        log.warning("producer_replaced")
+    def _start_replacing(self, generation: _Generation | None) -> None:
+        replacing = asyncio.create_task(self._replace(generation))
+        self._replacing.add(replacing)
+        replacing.add_done_callback(self._replacing.discard)
+
+    async def _replace(self, generation: _Generation | None) -> None:
         producer = None
         while producer is None:
             producer = await self._new_producer()
         self._generation = _Generation(producer)
         self._usable.set()
+        if generation is None:
+            return
         try:
             await stop_client(generation.producer)
         finally:
@@ -313,12 +348,21 @@ class Publisher:
             return None
         try:
             await start_client(producer, self._settings.kafka_bootstrap)
-        except DependencyError as error:
-            log.warning("producer_not_started", reason=error.reason)
+            await self._learn_late(producer)
+        except (DependencyError, KafkaError) as error:
+            reason = getattr(error, "reason", type(error).__name__)
+            log.warning("producer_not_started", reason=reason)
             await stop_client(producer)
             await asyncio.sleep(RESTART_DELAY_S)
             return None
         return producer
+
+    async def _learn_late(self, producer: AIOKafkaProducer) -> None:
+        unknown = [topic for topic in self._late_topics if topic not in self._partitions]
+        if unknown:
+            await require_topics(producer, unknown)
+            for topic in unknown:
+                self._partitions[topic] = len(await producer.partitions_for(topic))
 
 
 def _fill(batch: BatchBuilder, lane: deque[_Waiting], taken: list[_Waiting]) -> BatchBuilder:

@@ -13,3 +13,4 @@ LAST_DELIVERY_TIMESTAMP_SECONDS: Final = "hookline_last_delivery_timestamp_secon
 BREAKER_OPEN: Final = "hookline_breaker_open"
 GAPS_TOTAL: Final = "hookline_gaps_total"
 INFLIGHT_BYTES: Final = "hookline_ingest_inflight_bytes"
+SPOOL_BYTES: Final = "hookline_ingest_spool_bytes"

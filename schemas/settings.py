@@ -191,6 +191,20 @@ class IngestSettings(ServiceSettings, KafkaSettings):
     ingest_read_timeout_s: float = Field(
         30.0, gt=0, le=600, description="Wait for a request's body to arrive."
     )
+    ingest_spool_dir: Path | None = Field(
+        None,
+        description="Folder for deliveries that Kafka does not take; they are answered 200 and "
+        "sent on later. Without it such deliveries are answered 503.",
+    )
+    ingest_spool_max_bytes: int = Field(
+        4096 * MIB, ge=MIB, description="The most a process keeps there; beyond it, 503 again."
+    )
+    ingest_spool_after_s: float = Field(
+        2.0,
+        gt=0,
+        le=60,
+        description="With a spool: wait for Kafka's acks before a delivery goes there.",
+    )
     drain_timeout_s: float = Field(
         8.0, gt=0, le=600, description="After SIGTERM, wait for requests in flight."
     )

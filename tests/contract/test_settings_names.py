@@ -41,6 +41,7 @@ VARIABLES: list[tuple[type[Settings], list[str]]] = [
             "INGEST_PROCESSES",
             "INGEST_MAX_INFLIGHT_BYTES",
             "INGEST_PUBLISH_TIMEOUT_S",
+            "INGEST_SPOOL_DIR",
             "START_PATIENCE_S",
         ],
     ),
