@@ -189,7 +189,7 @@ def _checks(report: Mapping[str, Any]) -> str:
         "<p>With SQL, against what the sender knows by rules of its own. Bodies are compared by "
         "the SHA-256 that PostgreSQL computes of the archived bytes. A resend whose first answer "
         "was lost on the way may be archived twice; its events are still one row each.</p>"
-        f"<table><thead><tr><th>found{heads}</tr></thead><tbody>{rows}</tbody></table></section>"
+        f"<table><thead><tr><th>found (of those expected){heads}</tr></thead><tbody>{rows}</tbody></table></section>"
     )
 
 
@@ -199,7 +199,8 @@ def _check_cells(stages: Sequence[Mapping[str, Any]], name: str) -> Iterable[str
         if check is None:
             yield _cell("&ndash;")
         elif check["holds"]:
-            yield _cell(f"{check['found']:,}", "good")
+            of = f" of {wanted(check)}" if check["expected"] else ""
+            yield _cell(f"{check['found']:,}{of}", "good")
         else:
             yield _cell(f"{check['found']:,} instead of {wanted(check)}", "late")
 

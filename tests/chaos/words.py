@@ -11,8 +11,8 @@ SERVERS: Final = {
 }
 
 KINDS: Final = {
-    "kill": "The process is killed without warning (SIGKILL), as by a power cut or when memory is "
-    "short. What supervises it starts it again.",
+    "kill": "The process is killed without warning (SIGKILL), as when memory is short. What "
+    "supervises it starts it again.",
     "pause": "The process stands still (SIGSTOP) with its connections open, as a frozen machine "
     "does, and goes on later.",
     "cut": "Every open connection is reset at once.",
