@@ -40,6 +40,7 @@ class Spool:
         self._some = asyncio.Event()
         self._some.set()
         self._spooling = False
+        self._drained = 0
 
     @property
     def accepts(self) -> bool:
@@ -99,7 +100,8 @@ class Spool:
             await self._drain_segment(slot, segments[0])
         if slot is self._slot and self._spooling:
             self._spooling = False
-            log.warning("spooling_ended")
+            log.warning("spooling_ended", deliveries=self._drained)
+            self._drained = 0
 
     async def _drain_segment(self, slot: Slot, path: Path) -> None:
         """Every delivery of the segment into Kafka; then the segment goes."""
@@ -117,7 +119,8 @@ class Spool:
         if slot is self._slot:
             self._writer.removed(size_bytes)
         self._tell_size()
-        log.info("spool_drained", segment=path.name, deliveries=count)
+        self._drained += count
+        log.debug("spool_drained", segment=path.name, deliveries=count)
 
     async def _publish(self, entries: Iterable[Entry]) -> None:
         """Returns when Kafka has them all."""

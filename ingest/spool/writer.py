@@ -88,7 +88,8 @@ class Writer:
             self.failing = False
         except OSError as error:
             # What of it is written is whole or torn, and read so. The next one begins a new file.
-            log.error("spool_write_failed", error=error.strerror)
+            if not self.failing:
+                log.error("spool_write_failed", error=error.strerror)
             self._close()
             self.stored_bytes = self._slot.size_bytes()
             self.failing = True
