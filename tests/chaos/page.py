@@ -189,7 +189,8 @@ def _checks(report: Mapping[str, Any]) -> str:
         "<p>With SQL, against what the sender knows by rules of its own. Bodies are compared by "
         "the SHA-256 that PostgreSQL computes of the archived bytes. A resend whose first answer "
         "was lost on the way may be archived twice; its events are still one row each.</p>"
-        f"<table><thead><tr><th>found (of those expected){heads}</tr></thead><tbody>{rows}</tbody></table></section>"
+        f"<table><thead><tr><th>found (of those expected){heads}</tr></thead>"
+        f"<tbody>{rows}</tbody></table></section>"
     )
 
 
