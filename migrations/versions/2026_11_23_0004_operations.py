@@ -43,7 +43,9 @@ TABLES = {
 def upgrade() -> None:
     for name, columns in TABLES.items():
         op.execute(f"CREATE TABLE hookline.{name} ({columns})")
-    op.execute("CREATE INDEX ix_operations_verb_started_at ON hookline.operations (verb, started_at)")
+    op.execute(
+        "CREATE INDEX ix_operations_verb_started_at ON hookline.operations (verb, started_at)"
+    )
     op.execute(
         "ALTER TABLE hookline.dead_letters "
         "ADD COLUMN state_changed_at timestamptz, ADD COLUMN operation_id uuid"
