@@ -2,7 +2,18 @@
 
 import typer
 
-from hookline.cli import audit, dead_letters, demo, env, rebuild, services, simulate, trace, up
+from hookline.cli import (
+    audit,
+    dead_letters,
+    demo,
+    env,
+    rebuild,
+    replay,
+    services,
+    simulate,
+    trace,
+    up,
+)
 
 app = typer.Typer(
     name="hookline",
@@ -19,6 +30,7 @@ app.command("ingest")(services.ingest)
 app.command("worker")(services.worker)
 app.command("trace")(trace.trace)
 app.command("audit")(audit.audit)
+app.command("replay")(replay.replay)
 app.command("rebuild")(rebuild.rebuild)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("migrate")(services.migrate)

@@ -22,7 +22,7 @@ MONTHS_AHEAD: Final = 2
 # A delivery with several fields comes from several topics, and any record may come again.
 _DELIVERIES: Final = BulkStatement(
     {**column_types(deliveries, DeliveryRow._fields), "fields": "text"},
-    f"INSERT INTO {deliveries.fullname} ({', '.join(DeliveryRow._fields)}) "  # noqa: S608
+    f"INSERT INTO {{schema}}.{deliveries.name} ({', '.join(DeliveryRow._fields)}) "  # noqa: S608
     "SELECT received_at, delivery_id, body, sha256, signature, app_id, "
     "string_to_array(fields, ','), changes, source FROM {rows} "
     "ON CONFLICT DO NOTHING",
@@ -30,7 +30,7 @@ _DELIVERIES: Final = BulkStatement(
 
 _DEAD_LETTERS: Final = BulkStatement(
     column_types(dead_letters, DeadLetterRow._fields),
-    f"INSERT INTO {dead_letters.fullname} ({', '.join(DeadLetterRow._fields)}) "  # noqa: S608
+    f"INSERT INTO {{schema}}.{dead_letters.name} ({', '.join(DeadLetterRow._fields)}) "  # noqa: S608
     "SELECT * FROM {rows} ON CONFLICT DO NOTHING",
 )
 

@@ -1,0 +1,290 @@
+"""`hookline replay`: a stage once more over chosen records. Owns its options and what it prints."""
+
+# ruff: noqa: PLC0415 - imports wait for the command: help must come at once
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
+from uuid import UUID
+
+import typer
+
+from hookline.cli.options import (
+    Account,
+    AsJson,
+    Data,
+    DryRun,
+    FieldOption,
+    Since,
+    Until,
+    Yes,
+    confirm,
+    print_json,
+)
+from hookline.connection import use
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from hookline.replay.order import Order
+    from hookline.replay.run import Progress, Report
+    from hookline.replay.throttle import Limits
+    from schemas.settings import OperatorSettings
+
+PIPED_WIDTH: Final = 120
+
+RATE: Final = 1_000
+"""Records a second when nothing is said: a fraction of what one worker does."""
+
+MAX_LAG: Final = 1_000
+"""Records that a live worker may be behind when nothing is said: two of its batches."""
+
+Stage = Annotated[
+    Literal["archive", "dedupe", "persist"] | None,
+    typer.Option("--stage", help="The worker whose work is done once more."),
+]
+EventIds = Annotated[list[str] | None, typer.Option("--id", help="Only this event's; repeatable.")]
+Query = Annotated[
+    str | None,
+    typer.Option(
+        "--ids-from-sql",
+        metavar="QUERY",
+        help="Only events whose ids this query gives, as one column. It is run read-only.",
+    ),
+]
+Origin = Annotated[
+    Literal["topic", "archive"],
+    typer.Option(
+        "--from", help="Kafka's topics; or the archived deliveries, also past the retention."
+    ),
+]
+Rate = Annotated[int, typer.Option(min=1, help="No more records a second than so many.")]
+MaxLag = Annotated[
+    int,
+    typer.Option(min=0, help="Wait while a live worker is more records behind than so many."),
+]
+Limit = Annotated[int | None, typer.Option("--max", min=1, help="No more records than so many.")]
+Resume = Annotated[
+    UUID | None,
+    typer.Option(metavar="OPERATION_ID", help="Go on with one that did not come to its end."),
+]
+
+
+class _Asked(NamedTuple):
+    """What was asked for: an order, or the id of one to go on with."""
+
+    order: "Order | None"
+    resume: str | None
+    limits: "Limits"
+    dry_run: bool
+    yes: bool
+
+
+def replay(  # noqa: PLR0913 - the options of a command
+    *,
+    stage: Stage = None,
+    field: FieldOption = None,
+    account: Account = None,
+    ids: EventIds = None,
+    ids_from_sql: Query = None,
+    since: Since = None,
+    until: Until = None,
+    origin: Origin = "topic",
+    rate: Rate = RATE,
+    max_lag: MaxLag = MAX_LAG,
+    limit: Limit = None,
+    dry_run: DryRun = False,
+    resume: Resume = None,
+    as_json: AsJson = False,
+    yes: Yes = False,
+    data: Data = None,
+) -> None:
+    """Do a stage once more over chosen records, with the live worker's own code, beside it.
+
+    Times are those of receipt. Doing it twice does no harm: rows that are right stay the same. It
+    gives way to live traffic, and one that was stopped or killed goes on with --resume.
+    """
+    from hookline.replay.order import Order, OrderError, check
+    from hookline.replay.throttle import Limits
+
+    chosen = (stage, field, account, ids, ids_from_sql, since, until, limit)
+    if resume is not None and (dry_run or origin != "topic" or any(chosen)):
+        raise typer.BadParameter("--resume knows what was chosen: give nothing but limits with it")
+    if resume is None and stage is None:
+        raise typer.BadParameter("name the stage: archive, dedupe or persist", param_hint="--stage")
+    limits = Limits(rate, max_lag)
+    order = None
+    try:
+        if stage is not None:
+            wanted = frozenset(ids) if ids else None
+            order = Order(stage, origin, field, account, wanted, ids_from_sql, since, until, limit)
+            check(order)
+        use(data)
+        report = _run(_Asked(order, str(resume) if resume else None, limits, dry_run, yes))
+    except OrderError as error:
+        raise typer.BadParameter(str(error)) from error
+    if as_json:
+        print_json(report.document())
+    else:
+        _print(report)
+
+
+def _run(asked: _Asked) -> "Report":
+    import stamina
+
+    from hookline.cli.progress import say
+    from runtime.configuration import load
+    from schemas.settings import OperatorSettings
+
+    stamina.instrumentation.set_on_retry_hooks([])
+    begun: list[str] = [asked.resume] if asked.resume else []
+    settings = load(OperatorSettings)
+    try:
+        return asyncio.run(_connected(settings, asked, begun.append))
+    except BaseException:
+        if begun and not asked.resume:
+            say(f"What is done is kept. Go on with: hookline replay --resume {begun[0]}")
+        raise
+
+
+async def _connected(
+    settings: "OperatorSettings", asked: _Asked, begun: Callable[[str], None]
+) -> "Report":
+    from runtime.database import dispose, new_engine, require_revision
+    from runtime.errors import DatabaseUnavailableError, DependencyError
+
+    engine = new_engine(settings, "replay")
+    try:
+        await require_revision(engine)
+        return await _replay(engine, settings, asked, begun)
+    except DatabaseUnavailableError as error:
+        raise DependencyError(f"PostgreSQL went away ({error}).") from error
+    finally:
+        await dispose(engine)
+
+
+async def _replay(
+    engine: "AsyncEngine",
+    settings: "OperatorSettings",
+    asked: _Asked,
+    begun: Callable[[str], None],
+) -> "Report":
+    from hookline.replay.run import Replay
+
+    order = asked.order and await _with_ids(engine, asked.order)
+    if order is not None and not asked.dry_run and sys.stdin.isatty():
+        confirm(f"Do the stage {order.stage} once more over these records?", yes=asked.yes)
+    with _bar() as show:
+        work = Replay(engine, settings, asked.limits, show)
+        if order is None:
+            return await work.resume(asked.resume or "")
+        if asked.dry_run:
+            return await work.rehearse(order)
+        return await work.run(order, begun)
+
+
+async def _with_ids(engine: "AsyncEngine", order: "Order") -> "Order":
+    """The order with the ids that its query gives, if it has one."""
+    from dataclasses import replace
+
+    from hookline.replay.order import check
+    from hookline.replay.wanted import ids_from_sql
+
+    if order.query is None:
+        return order
+    found = await ids_from_sql(engine, order.query)
+    order = replace(order, ids=(order.ids or frozenset()) | found)
+    check(order)
+    return order
+
+
+@contextmanager
+def _bar() -> "Iterator[Callable[[Progress], None]]":
+    """A bar with the time left on a terminal; elsewhere a line when it has to wait."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    from hookline.cli.progress import console, say
+
+    waiting = False
+
+    def tell(now: "Progress") -> None:
+        nonlocal waiting
+        if now.waits_for is not None and not waiting:
+            say(f"Waits for {_behind(now)}.")
+        waiting = now.waits_for is not None
+
+    if not console.is_terminal:
+        yield tell
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None, visible=False)
+
+        def show(now: "Progress") -> None:
+            wait = f", waits for {_behind(now)}" if now.waits_for else ""
+            bar.update(
+                task,
+                total=now.total,
+                completed=now.read,
+                description=f"{now.selected} selected{wait}; read",
+                visible=True,
+            )
+
+        yield show
+
+
+def _behind(now: "Progress") -> str:
+    if now.waits_for is None:
+        return "nobody"
+    return f"the live {now.waits_for.worker}, which is {now.waits_for.records} records behind"
+
+
+def _print(report: "Report") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=PIPED_WIDTH)
+    told = report.document()
+    table = Table("table", "new", "changed", "same", "duplicates")
+    for name, counts in report.tables.items():
+        table.add_row(name, *map(str, counts.values()))
+    console.print(table)
+    for line in _conclusions(report, told):
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _conclusions(report: "Report", told: dict[str, int]) -> Iterator[str]:
+    imagined = report.operation_id is None
+    would, fail = ("would be ", "would fail") if imagined else ("", "failed")
+    read = "deliveries" if report.reads_deliveries else "records"
+    yield (
+        f"{told['read']} {read} read, {told['selected']} selected, "
+        f"{told['duplicates']} duplicates; {told['written']} rows {would}written, "
+        f"{told['failed']} records {fail}."
+    )
+    if report.stage == "dedupe":
+        yield (
+            f"{told['published']} events {'would be' if imagined else 'were'} published again: "
+            "the live persist stores them."
+        )
+    if told["unclaimed"]:
+        yield (
+            f"{told['unclaimed']} changes have no claim and were left out: "
+            "replay the stage dedupe over them."
+        )
+    if told["failed"] and not imagined:
+        yield "What failed is a dead letter: hookline dead-letters stats."
+    if imagined:
+        yield "Nothing was changed."
+    else:
+        yield f"Recorded as operation {report.operation_id}."
