@@ -272,6 +272,8 @@ def _conclusions(report: "Report", told: dict[str, int]) -> Iterator[str]:
         f"{told['duplicates']} duplicates; {told['written']} rows {would}written, "
         f"{told['failed']} records {fail}."
     )
+    if not told["selected"]:
+        yield "Nothing that was read is what the options choose."
     if report.stage == "dedupe":
         yield (
             f"{told['published']} events {'would be' if imagined else 'were'} published again: "
