@@ -388,38 +388,85 @@ async def test_a_query_may_only_read(stored: Stored, query: str, told: str) -> N
     assert await stored.everything() == before
 
 
-@pytest.mark.parametrize("origin", ["topic", "archive"])
-async def test_one_that_was_killed_goes_on_with_exact_counts(stored: Stored, origin: str) -> None:
-    """SIGKILL in the middle: both runs add up to one, and the rows are as they were."""
+@dataclass
+class Underway:
+    """A replay of everything into empty tables that is in the middle of its work."""
+
+    stored: Stored
+    process: Process
+    operation_id: str
+    before: Mapping[str, list[str]]
+    expected: Report
+
+    async def require_complete(self, out: str) -> None:
+        """The counts that are told are those of one run, and the rows are as they were."""
+        told = json.loads(out)
+        names = [name for name in self.expected.document() if name in self.expected.counts]
+        assert {n: told[n] for n in names} == {n: self.expected.counts[n] for n in names}
+        assert told["tables"] == self.expected.tables
+        assert await self.stored.rows(*ROWS) == self.before
+
+
+async def underway(stored: Stored, origin: str) -> Underway:
+    """Begins such a replay, slow enough to be met."""
     before = await stored.rows(*ROWS)
-    order = stored.window.order("persist", origin=origin)
     await stored.execute(f"TRUNCATE {', '.join(f'hookline.{name}' for name in ROWS)}")
-    expected = await stored.replay(order, dry_run=True)
-    options = ("--stage", "persist", "--from", origin, *stored.window.arguments)
-    process = await stored.start(*options, "--rate", "60")
-    counted = (
-        "SELECT coalesce(max((counts ->> 'selected')::int), 0) FROM hookline.operations "
-        "WHERE state = 'running'"
-    )
+    expected = await stored.replay(stored.window.order("persist", origin=origin), dry_run=True)
+    options = ("--stage", "persist", "--from", origin, *stored.window.arguments, "--json")
+    process = await stored.start(*options, "--rate", "30")
+    selected = "SELECT coalesce(max((counts ->> 'selected')::int), 0) FROM hookline.operations"
     async with asyncio.timeout(WAIT_S):
-        while not await stored.number(counted):
+        while not await stored.number(selected):
             await asyncio.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    await process.wait()
-    assert 0 < await stored.number(counted) < expected.counts["selected"]
-    query = "SELECT operation_id::text FROM hookline.operations"
+    assert 0 < await stored.number(selected) < expected.counts["selected"]
     async with transaction(stored.engine) as connection:
+        query = "SELECT operation_id::text FROM hookline.operations"
         operation_id = str(await connection.scalar(text(query)))
-    code, out, err = await stored.hookline("--resume", operation_id, "--json", "--rate", "100000")
-    told = json.loads(out)
-    assert (code, err, told["resumed"]) == (0, "", True)
-    counted_at_last = {name: told[name] for name in expected.document() if name in expected.counts}
-    assert counted_at_last == {n: expected.counts[n] for n in counted_at_last}
-    assert told["tables"] == expected.tables
-    assert await stored.rows(*ROWS) == before
-    code, _, err = await stored.hookline("--resume", operation_id)
+    return Underway(stored, process, operation_id, before, expected)
+
+
+@pytest.mark.parametrize(
+    ("origin", "number", "state"),
+    [
+        ("topic", signal.SIGKILL, "running"),
+        ("archive", signal.SIGKILL, "running"),
+        ("topic", signal.SIGINT, "stopped"),
+    ],
+)
+async def test_one_that_was_killed_goes_on_with_exact_counts(
+    stored: Stored, origin: str, number: signal.Signals, state: str
+) -> None:
+    """SIGKILL, or Ctrl-C, in the middle: both runs add up to one, and the rows are as they were."""
+    begun = await underway(stored, origin)
+    begun.process.send_signal(number)
+    _, _, err = await ended(begun.process)
+    assert (f"hookline replay --resume {begun.operation_id}" in err) == (state == "stopped")
+    left = f"SELECT count(*) FROM hookline.operations WHERE state = '{state}'"
+    assert await stored.number(left) == 1
+    resume = ("--resume", begun.operation_id)
+    code, out, err = await stored.hookline(*resume, "--json", "--rate", "100000")
+    assert (code, err, json.loads(out)["resumed"]) == (0, "", True)
+    await begun.require_complete(out)
+    code, _, err = await stored.hookline(*resume)
     assert code == 2
     assert "is done" in err
+
+
+async def test_lost_connections_are_survived_and_nobody_else_goes_on(stored: Stored) -> None:
+    """PostgreSQL ends the connections of one that is running: it counts on as if nothing were."""
+    begun = await underway(stored, "topic")
+    with pytest.raises(ReplayError, match="is running"):
+        await Replay(stored.engine, stored.settings, FAST, lambda _: None).resume(
+            begun.operation_id
+        )
+    gone = await stored.number(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+        "WHERE application_name = 'hookline.replay' AND datname = current_database()"
+    )
+    assert gone > 0
+    code, out, err = await ended(begun.process)
+    assert (code, err) == (0, "")
+    await begun.require_complete(out)
 
 
 async def test_failures_are_counted_and_become_letters(stored: Stored, broker: Broker) -> None:
