@@ -4,8 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# Tests that wait for time-outs of the network, on purpose.
+FAULTS := $(addprefix tests/integration/,test_outages.py test_crash_points.py test_replay.py)
+
 .DEFAULT_GOAL := help
-.PHONY: docs help setup demo test lint types arrows unit integration acceptance bench prove lock format clean
+.PHONY: docs help setup demo test lint types arrows unit integration acceptance bench faults prove lock format clean
 
 help:  ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,7 +49,10 @@ unit: $(VENV)/dev.stamp  ## pure decisions and contracts
 	$(BIN)/pytest tests/unit tests/contract
 
 integration: $(VENV)/dev.stamp  ## on a real Kafka and a real PostgreSQL
-	$(BIN)/pytest tests/integration
+	$(BIN)/pytest tests/integration $(addprefix --ignore=,$(FAULTS))
+
+faults: $(VENV)/dev.stamp  ## outages, crash points and killed replays, one after the other (10 minutes)
+	$(BIN)/pytest $(FAULTS)
 
 acceptance: $(VENV)/dev.stamp  ## the whole line, kills included
 	$(BIN)/pytest tests/acceptance

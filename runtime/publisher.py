@@ -257,8 +257,10 @@ class Publisher:
                     break
                 batches.append(_Batch())
                 await self._send(generation, partition, lane, batches[-1])
-                if lanes.pop(partition, None) is not None and lane:
-                    lanes[partition] = lane  # behind those that have waited longer now
+                if lanes.get(partition) is lane:  # else abandoned meanwhile
+                    del lanes[partition]
+                    if lane:
+                        lanes[partition] = lane  # behind those that have waited longer now
             for batch in batches:
                 await self._await_acks(generation, batch)
         finally:

@@ -7,6 +7,7 @@ finds its own again. What lies in folders that nobody holds is adopted by whoeve
 import fcntl
 import os
 import time
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -26,7 +27,7 @@ class Slot:
 
     def segments(self) -> list[Path]:
         """The segment files, oldest first."""
-        return sorted(self.path.glob(f"*{SUFFIX}"))
+        return sorted(path for path in self.path.glob(f"*{SUFFIX}") if path.stem.isdecimal())
 
     def new_segment(self) -> Path:
         """A path for a new segment, later in order than all others here."""
@@ -36,7 +37,11 @@ class Slot:
 
     def size_bytes(self) -> int:
         """What the segments take."""
-        return sum(path.stat().st_size for path in self.segments())
+        size_bytes = 0
+        for path in self.segments():
+            with suppress(FileNotFoundError):  # drained at this very moment
+                size_bytes += path.stat().st_size
+        return size_bytes
 
     def finish(self, segment: Path, *, keep: bool) -> int:
         """Takes a segment out of the line, for good or aside; gives the bytes it had."""
