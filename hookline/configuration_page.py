@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from schemas.settings import (
     PREFIX,
+    EnrichSettings,
     IngestSettings,
     MigrateSettings,
     OperatorSettings,
@@ -25,6 +26,7 @@ from simulator.settings import SimulateSettings
 SERVICES: Final[dict[str, type[Settings]]] = {
     "hookline ingest": IngestSettings,
     "hookline worker": WorkerSettings,
+    "hookline worker enrich": EnrichSettings,
     "hookline migrate": MigrateSettings,
     "hookline topics apply": TopicsSettings,
     "the operator's verbs": OperatorSettings,

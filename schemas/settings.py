@@ -1,5 +1,6 @@
 """What each service can be told (design B6): one model a service, prefix `HOOKLINE_`."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -12,6 +13,9 @@ from schemas.crash_points import CrashPoint
 PREFIX: Final = "HOOKLINE_"
 
 MIB: Final = 1024 * 1024
+
+_VAULT_KEY: Final = re.compile("[A-Za-z0-9_-]{43}=")
+"""32 bytes, as `cryptography.fernet.Fernet` takes them."""
 
 
 def _bootstrap(text: str) -> str:
@@ -48,6 +52,20 @@ def _app_secrets_if_given(secret: SecretStr | None) -> SecretStr | None:
 def _secrets_by_app(secret: SecretStr) -> list[tuple[str, bytes]]:
     pairs = (pair.strip().partition(":") for pair in secret.get_secret_value().split(","))
     return [(app_id, key.encode()) for app_id, _, key in pairs]
+
+
+def _vault_keys(secret: SecretStr) -> SecretStr:
+    keys = [key.strip() for key in secret.get_secret_value().split(",")]
+    if not all(_VAULT_KEY.fullmatch(key) for key in keys):
+        raise ValueError("must be keys of 32 bytes in URL-safe base64, separated by commas")
+    return secret
+
+
+def _graph_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise ValueError("must be http(s)://host, without a query")
+    return url.rstrip("/")
 
 
 def _not_blank(secret: SecretStr) -> SecretStr:
@@ -165,12 +183,21 @@ class MetricsSettings(Settings):
     )
 
 
-class IngestSettings(ServiceSettings, KafkaSettings):
-    """What `hookline ingest` can be told."""
+class AppSettings(Settings):
+    """The app at Meta, or several."""
 
     app_secrets: Annotated[SecretStr, AfterValidator(_app_secrets)] = Field(
         description="`app_id:secret`, several separated by commas: all are accepted at once."
     )
+
+    def secrets_by_app(self) -> list[tuple[str, bytes]]:
+        """App ids with their secrets, in the order given."""
+        return _secrets_by_app(self.app_secrets)
+
+
+class IngestSettings(AppSettings, ServiceSettings, KafkaSettings):
+    """What `hookline ingest` can be told."""
+
     verify_token: Annotated[SecretStr, AfterValidator(_not_blank)] = Field(
         description="The verify token of the webhook's set-up in Meta's App Dashboard."
     )
@@ -216,10 +243,6 @@ class IngestSettings(ServiceSettings, KafkaSettings):
             raise ValueError("must not be less than HOOKLINE_INGEST_MAX_BODY_BYTES")
         return limit_bytes
 
-    def secrets_by_app(self) -> list[tuple[str, bytes]]:
-        """App ids with their secrets, in the order given."""
-        return _secrets_by_app(self.app_secrets)
-
 
 class WorkerSettings(ServiceSettings, KafkaSettings, DatabaseSettings, MetricsSettings):
     """What `hookline worker NAME` can be told."""
@@ -258,6 +281,46 @@ class WorkerSettings(ServiceSettings, KafkaSettings, DatabaseSettings, MetricsSe
     drain_timeout_s: float = Field(
         8.0, gt=0, le=600, description="After SIGTERM, wait for the batch in flight."
     )
+
+
+class VaultSettings(Settings):
+    """What tokens at rest are encrypted with."""
+
+    vault_keys: Annotated[SecretStr, AfterValidator(_vault_keys)] = Field(
+        description="Keys for the tokens at rest, several separated by commas: the first one "
+        "encrypts, all decrypt. Make one with `hookline accounts new-key`."
+    )
+
+
+class GraphSettings(AppSettings, VaultSettings):
+    """How to call Meta's Graph API."""
+
+    graph_url: Annotated[str, AfterValidator(_graph_url)] = Field(
+        "https://graph.facebook.com", description="Where the Graph API answers."
+    )
+    graph_version: str = Field(
+        "v25.0", pattern=r"^v[1-9][0-9]?\.0$", description="The Graph API version of every call."
+    )
+    graph_target_utilisation: float = Field(
+        0.95,
+        gt=0,
+        lt=1,
+        description="The share of an account's call budget to use; live comments may use half of "
+        "what is above it.",
+    )
+    graph_timeout_s: float = Field(
+        10.0, gt=0, le=60, description="The longest that one call may take."
+    )
+    graph_concurrency: int = Field(
+        4, ge=1, le=64, description="Calls at once of one replica; one more is for live comments."
+    )
+    graph_media_max_age_s: float = Field(
+        86_400.0, ge=0, description="Media that was read this lately is not read again."
+    )
+
+
+class EnrichSettings(WorkerSettings, GraphSettings):
+    """What `hookline worker enrich` can be told."""
 
 
 class MigrateSettings(DatabaseSettings):

@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Double,
     Index,
     LargeBinary,
     MetaData,
@@ -21,7 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 SCHEMA: Final = "hookline"
 ANALYTICS: Final = "analytics"
 
-REVISION: Final = "0004"
+REVISION: Final = "0005"
 """The migration that brings a database to these tables. Revisions are numbered in four digits."""
 
 metadata = MetaData(
@@ -133,6 +134,7 @@ comments = Table(
     _time("last_received_at", nullable=False),
     _time("sent_at"),
     *_enrichment(),
+    Column("graph", JSONB),
     Column("extra", JSONB),
     *_contents(),
     PrimaryKeyConstraint("account_id", "comment_id", "field"),
@@ -188,6 +190,21 @@ story_insights = Table(
     _time("sent_at"),
     *_contents(),
     PrimaryKeyConstraint("account_id", "media_id", "metric"),
+)
+
+media = Table(
+    "media",
+    metadata,
+    _text("media_id", nullable=False),
+    _text("account_id", nullable=False),
+    _text("media_type"),
+    _text("media_product_type"),
+    _text("permalink"),
+    _text("caption"),
+    _time("posted_at"),
+    _text("album_id"),
+    _time("fetched_at", nullable=False),
+    PrimaryKeyConstraint("media_id"),
 )
 
 other_events = Table(
@@ -269,4 +286,91 @@ operations = Table(
     _time("ended_at"),
     PrimaryKeyConstraint("operation_id"),
     Index(None, "verb", "started_at"),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    _text("account_id", nullable=False),
+    _text("username"),
+    _text("page_id"),
+    _text("page_name"),
+    _text("user_id"),
+    _text("app_id", nullable=False),
+    Column("user_token", LargeBinary),
+    Column("page_token", LargeBinary),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("granular_scopes", JSONB, nullable=False),
+    Column("tasks", ARRAY(Text), nullable=False),
+    _time("expires_at"),
+    _time("data_access_expires_at"),
+    _text("state", nullable=False),
+    _text("state_reason"),
+    _time("connected_at", nullable=False),
+    _time("state_changed_at", nullable=False),
+    _time("checked_at"),
+    PrimaryKeyConstraint("account_id"),
+)
+
+graph_usage = Table(
+    "graph_usage",
+    metadata,
+    _text("app_id", nullable=False),
+    _text("account_id", nullable=False),
+    _text("pool", nullable=False),
+    Column("used_percent", Double),
+    Column("calls", Double, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+    _time("reserved_until"),
+    _time("blocked_until"),
+    _time("reported_at"),
+    PrimaryKeyConstraint("app_id", "account_id", "pool"),
+)
+
+enrichment_tasks = Table(
+    "enrichment_tasks",
+    metadata,
+    _text("account_id", nullable=False),
+    _text("endpoint", nullable=False),
+    _text("object_id", nullable=False),
+    _text("event_id", nullable=False),
+    _text("field", nullable=False),
+    _text("event", nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    _time("due_at", nullable=False),
+    _time("leased_until"),
+    Column("attempts", BigInteger, nullable=False),
+    _text("reason"),
+    _time("first_ambiguous_at"),
+    _text("parked"),
+    _time("answered_at"),
+    _time("created_at", nullable=False),
+    PrimaryKeyConstraint("account_id", "endpoint", "object_id"),
+    Index(
+        "ix_enrichment_tasks_due",
+        "account_id",
+        "priority",
+        "due_at",
+        postgresql_where=text("parked IS NULL"),
+    ),
+)
+
+graph_reads = Table(
+    "graph_reads",
+    metadata,
+    _text("account_id", nullable=False),
+    _text("endpoint", nullable=False),
+    _text("object_id", nullable=False),
+    _time("read_at", nullable=False),
+    _text("event_id", nullable=False),
+    _text("field", nullable=False),
+    _text("status", nullable=False),
+    _text("reason"),
+    Column("code", BigInteger),
+    Column("subcode", BigInteger),
+    Column("http_status", SmallInteger),
+    _text("api_version"),
+    Column("answer", JSONB),
+    PrimaryKeyConstraint("account_id", "endpoint", "object_id", "read_at"),
+    Index(None, "event_id"),
 )

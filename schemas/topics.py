@@ -31,8 +31,14 @@ def events_topic(field: Field) -> str:
     return f"instagram.events.{field}"
 
 
+def enriched_topic(field: Field) -> str:
+    """The topic that carries what the Graph API told about this field's events."""
+    return f"instagram.enriched.{field}"
+
+
 RAW_TOPICS: Final[dict[str, Field]] = {raw_topic(field): field for field in FIELDS}
 EVENTS_TOPICS: Final[dict[str, Field]] = {events_topic(field): field for field in FIELDS}
+ENRICHED_TOPICS: Final[dict[str, Field]] = {enriched_topic(field): field for field in FIELDS}
 
 
 def consumer_group(worker: str) -> str:
@@ -62,7 +68,7 @@ def topic_specs(
     kept = {**config, "retention.ms": str(retention_days * _DAY_MS)}
     specs = [
         TopicSpec(name, partitions, replication_factor, kept)
-        for name in (*RAW_TOPICS, *EVENTS_TOPICS)
+        for name in (*RAW_TOPICS, *EVENTS_TOPICS, *ENRICHED_TOPICS)
     ]
     dead = TopicSpec(DEAD_LETTERS, partitions, replication_factor, {**config, "retention.ms": "-1"})
     return [*specs, dead]

@@ -15,6 +15,7 @@ from schemas.identity import ClaimKey, identify
 from schemas.splitting import split
 from schemas.topics import (
     DEAD_LETTERS,
+    ENRICHED_TOPICS,
     EVENTS_TOPICS,
     RAW_TOPICS,
     consumer_group,
@@ -51,6 +52,7 @@ def test_the_topics() -> None:
         "instagram.events.story_insights": "story_insights",
         "instagram.events.other": "other",
     }
+    assert {f"instagram.enriched.{name}": name for name in NAMES} == ENRICHED_TOPICS
     assert DEAD_LETTERS == "instagram.dead_letters"
     for field in FIELDS:
         assert raw_topic(field) == f"instagram.raw.{field}"
@@ -63,6 +65,7 @@ def test_topics_apply_makes_exactly_these() -> None:
     assert {spec.name for spec in specs} == {
         *(f"instagram.raw.{name}" for name in NAMES),
         *(f"instagram.events.{name}" for name in NAMES),
+        *(f"instagram.enriched.{name}" for name in NAMES),
         "instagram.dead_letters",
     }
 

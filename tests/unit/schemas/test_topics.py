@@ -7,11 +7,11 @@ from schemas.topics import RECORD_OVERHEAD_BYTES, max_record_bytes, topic_specs
 
 
 def test_topics_of_a_single_broker() -> None:
-    """Eleven, of which dead letters are kept for ever."""
+    """Sixteen, of which dead letters are kept for ever."""
     specs = topic_specs(
         partitions=12, replication_factor=1, retention_days=7, max_body_bytes=32 * 2**20
     )
-    assert len(specs) == len({spec.name for spec in specs}) == 11
+    assert len(specs) == len({spec.name for spec in specs}) == 16
     for spec in specs:
         dead = spec.name == "instagram.dead_letters"
         assert (spec.partitions, spec.replication_factor) == (12, 1)
