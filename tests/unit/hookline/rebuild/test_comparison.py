@@ -54,7 +54,7 @@ def test_every_column_is_compared_or_left_out_for_a_reason() -> None:
     left_out = {
         "claims": set[str](),
         "sightings": {"verdict"},
-        "comments": graph | {"album_id", "commented_at", "like_count", "hidden"},
+        "comments": graph | {"graph", "album_id", "commented_at", "like_count", "hidden"},
         "ad_sightings": set[str](),
         "mentions": graph
         | {"text", "media_type", "media_url", "username", "mentioned_at", "like_count"},
