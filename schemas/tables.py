@@ -306,6 +306,7 @@ accounts = Table(
     _time("data_access_expires_at"),
     _text("state", nullable=False),
     _text("state_reason"),
+    Column("parked_endpoints", JSONB, nullable=False),
     _time("connected_at", nullable=False),
     _time("state_changed_at", nullable=False),
     _time("checked_at"),
@@ -342,17 +343,11 @@ enrichment_tasks = Table(
     Column("attempts", BigInteger, nullable=False),
     _text("reason"),
     _time("first_ambiguous_at"),
-    _text("parked"),
     _time("answered_at"),
+    Column("parked_told", Boolean, nullable=False),
     _time("created_at", nullable=False),
     PrimaryKeyConstraint("account_id", "endpoint", "object_id"),
-    Index(
-        "ix_enrichment_tasks_due",
-        "account_id",
-        "priority",
-        "due_at",
-        postgresql_where=text("parked IS NULL"),
-    ),
+    Index(None, "account_id", "priority", "due_at"),
 )
 
 graph_reads = Table(

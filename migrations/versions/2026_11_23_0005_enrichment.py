@@ -36,6 +36,7 @@ TABLES = {
         data_access_expires_at timestamptz,
         state text NOT NULL,
         state_reason text,
+        parked_endpoints jsonb NOT NULL,
         connected_at timestamptz NOT NULL,
         state_changed_at timestamptz NOT NULL,
         checked_at timestamptz,
@@ -66,8 +67,8 @@ TABLES = {
         attempts bigint NOT NULL,
         reason text,
         first_ambiguous_at timestamptz,
-        parked text,
         answered_at timestamptz,
+        parked_told boolean NOT NULL,
         created_at timestamptz NOT NULL,
         CONSTRAINT pk_enrichment_tasks PRIMARY KEY (account_id, endpoint, object_id)
     """,
@@ -94,8 +95,8 @@ def upgrade() -> None:
     for name, columns in TABLES.items():
         op.execute(f"CREATE TABLE hookline.{name} ({columns})")
     op.execute(
-        "CREATE INDEX ix_enrichment_tasks_due ON hookline.enrichment_tasks "
-        "(account_id, priority, due_at) WHERE parked IS NULL"
+        "CREATE INDEX ix_enrichment_tasks_account_id_priority_due_at "
+        "ON hookline.enrichment_tasks (account_id, priority, due_at)"
     )
     op.execute("CREATE INDEX ix_graph_reads_event_id ON hookline.graph_reads (event_id)")
     op.execute("ALTER TABLE hookline.comments ADD COLUMN graph jsonb")
