@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from asyncio.subprocess import DEVNULL, STDOUT, Process
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -28,7 +29,10 @@ Announce = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a child runs. Secrets travel in `env`, never in `argv`, which anybody can read."""
+    """What a child runs. Secrets travel in `env`, never in `argv`, which anybody can read.
+
+    One that ends before it is ready is tried again for `patience_s`.
+    """
 
     name: str
     argv: Sequence[str | Path]
@@ -39,6 +43,7 @@ class Program:
     ready_timeout_s: float = 60.0
     stop_signal: signal.Signals = signal.SIGTERM
     cwd: Path | None = None
+    patience_s: float = 0.0
 
 
 class Child:
@@ -64,17 +69,23 @@ class Child:
         Raises:
             DependencyError: it ended, or was not ready in time; the message has its last lines.
         """
+        deadline_s = time.monotonic() + self.program.patience_s
+        while not await self._ready(ended := await self._begin()):
+            what = await ended if ended.done() else "was not ready in time"
+            if not ended.done() or time.monotonic() >= deadline_s:
+                raise DependencyError(self._story(what))
+            await asyncio.sleep(RESTART_PAUSE_S)
+        self._keeper = asyncio.create_task(self._keep(ended))
+
+    async def _begin(self) -> asyncio.Task[str]:
+        """Starts the program; gives what tells how it ends."""
         try:
             process = await self._spawn()
         except OSError as error:
             raise DependencyError(
                 f"{self.program.name} cannot be started: {error.filename}: {error.strerror}."
             ) from error
-        ended = asyncio.create_task(self._ended(process))
-        if not await self._ready(ended):
-            what = await ended if ended.done() else "was not ready in time"
-            raise DependencyError(self._story(what))
-        self._keeper = asyncio.create_task(self._keep(ended))
+        return asyncio.create_task(self._ended(process))
 
     async def stop(self) -> None:
         """Asks the program to end, and makes it after its deadline."""

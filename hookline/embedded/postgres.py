@@ -33,7 +33,14 @@ SETTINGS: Final = {
     "max_connections": "300",
     "max_wal_size": "1GB",
     "log_min_messages": "warning",
+    # Details and statements hold what rows hold: texts and names of people.
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
 }
+
+ORPHANS_S: Final = 10.0
+"""How long processes of a killed server may need until they notice: so long they hold its memory,
+and no other server starts on the data."""
 
 
 class Postgres:
@@ -116,6 +123,7 @@ class Postgres:
             stop_signal=signal.SIGINT,
             stop_timeout_s=SERVER_STOP_TIMEOUT_S,
             cwd=self._data,
+            patience_s=ORPHANS_S if (self._data / "postmaster.pid").exists() else 0.0,
         )
 
     async def _ready(self) -> bool:
