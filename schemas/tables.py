@@ -348,6 +348,7 @@ enrichment_tasks = Table(
     _time("created_at", nullable=False),
     PrimaryKeyConstraint("account_id", "endpoint", "object_id"),
     Index(None, "account_id", "priority", "due_at"),
+    Index(None, "answered_at", postgresql_where=text("answered_at IS NOT NULL")),
 )
 
 graph_reads = Table(

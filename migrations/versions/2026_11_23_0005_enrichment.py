@@ -98,6 +98,10 @@ def upgrade() -> None:
         "CREATE INDEX ix_enrichment_tasks_account_id_priority_due_at "
         "ON hookline.enrichment_tasks (account_id, priority, due_at)"
     )
+    op.execute(
+        "CREATE INDEX ix_enrichment_tasks_answered_at "
+        "ON hookline.enrichment_tasks (answered_at) WHERE answered_at IS NOT NULL"
+    )
     op.execute("CREATE INDEX ix_graph_reads_event_id ON hookline.graph_reads (event_id)")
     op.execute("ALTER TABLE hookline.comments ADD COLUMN graph jsonb")
 

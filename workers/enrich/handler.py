@@ -1,0 +1,64 @@
+"""Enrich's effect: the reads that events ask for, put down as tasks. The runner does them."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from runtime.worker import Outcome, Record, dead_letter
+from schemas.events import Event, MalformedEventError, decode_event
+from schemas.topics import ENRICHED_TOPICS, EVENTS_TOPICS
+from workers.enrich.queue import Queue
+from workers.enrich.task import NewTask
+from workers.enrich.wanted import PRIORITIES, READ_FROM, wanted_by
+
+EVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+class EnrichHandler:
+    """Puts down what there is to be read."""
+
+    name = "enrich"
+    topics = tuple(topic for topic, field in EVENTS_TOPICS.items() if field in READ_FROM)
+    publishes_to = tuple(topic for topic, field in ENRICHED_TOPICS.items() if field in READ_FROM)
+
+    def __init__(self, queue: Queue, media_max_age_s: float) -> None:
+        self._queue = queue
+        self._media_max_age = timedelta(seconds=media_max_age_s)
+        self.some = asyncio.Event()
+        """Set when there may be something to be read."""
+
+    async def handle(self, records: Sequence[Record]) -> Outcome:
+        """Puts these events' reads down in one transaction."""
+        outcome = Outcome()
+        tasks: list[NewTask] = []
+        now = datetime.now(UTC)
+        for record in records:
+            value = record.value or b""
+            try:
+                event = decode_event(value)
+            except MalformedEventError as error:
+                outcome.dead.append(dead_letter(self.name, record, "malformed_event", str(error)))
+            else:
+                tasks += new_tasks(event, value.decode(), now, now - self._media_max_age)
+        if await self._queue.put(tasks):
+            self.some.set()
+        return outcome
+
+
+def new_tasks(event: Event, text: str, now: datetime, media_since: datetime) -> list[NewTask]:
+    """The tasks of an event whose JSON is `text`. Media read after `media_since` is known."""
+    return [
+        NewTask(
+            event.account_id or "",
+            wanted.endpoint,
+            wanted.object_id,
+            event.event_id,
+            event.field,
+            text,
+            PRIORITIES[event.field],
+            now,
+            media_since if wanted.endpoint == "media" else EVER,
+        )
+        for wanted in wanted_by(event)
+    ]
