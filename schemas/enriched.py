@@ -9,8 +9,14 @@ from schemas.decoding import decode
 from schemas.events import Event, MalformedEventError, Time, format_time
 from schemas.splitting import Position
 
-Endpoint: TypeAlias = Literal["comment", "mentioned_comment", "mentioned_media", "media"]
-"""What is read: a comment or media of our own, or what somebody else mentioned us in."""
+Endpoint: TypeAlias = Literal[
+    "comment", "live_comment", "mentioned_comment", "mentioned_media", "media"
+]
+"""What is read: a comment or media of our own, or what somebody else mentioned us in.
+
+A live comment's node is a comment's; it has a name of its own because one comment may come as
+both, and then has two rows.
+"""
 
 Status: TypeAlias = Literal["pending", "done", "partial", "parked", "unreadable", "skipped"]
 """What becomes of a row's `enrichment_status`."""

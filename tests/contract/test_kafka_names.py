@@ -83,7 +83,11 @@ def test_topics_apply_makes_exactly_these() -> None:
             {f"instagram.raw.{name}" for name in NAMES},
             {f"instagram.events.{name}" for name in NAMES},
         ),
-        ("persist", {f"instagram.events.{name}" for name in NAMES}, set()),
+        (
+            "persist",
+            {f"instagram.{stage}.{name}" for stage in ("events", "enriched") for name in NAMES},
+            set(),
+        ),
     ],
 )
 def test_the_workers(name: str, reads: set[str], writes: set[str]) -> None:

@@ -17,6 +17,8 @@ from runtime.publisher import OutRecord
 from runtime.worker import Record
 from schemas.dead_letters import Source
 from schemas.deliveries import Delivery, body_key, delivery_headers
+from schemas.enriched import Endpoint, Read, Status, encode_enriched
+from schemas.events import Event, decode_event
 from schemas.splitting import fields_in
 from schemas.topics import raw_topic
 from workers.archive.handler import ArchiveHandler
@@ -36,6 +38,7 @@ DUMPS = {
     "mentions": "*",
     "story_insights": "*",
     "other_events": "*",
+    "media": "*",
 }
 
 
@@ -119,6 +122,53 @@ def _event_records(results: Sequence[OutRecord]) -> list[Record]:
     ]
 
 
+def _read_records(records: Sequence[Record]) -> list[Record]:
+    """What the Graph API told about these events, at different times: answers, and none."""
+    return [
+        Record(
+            Source(record.source.topic.replace("events", "enriched"), 0, number),
+            record.key,
+            encode_enriched(record.value or b"", read),
+            record.headers,
+        )
+        for record in records
+        for number, read in enumerate(_reads(decode_event(record.value or b"")))
+    ]
+
+
+def _reads(event: Event) -> list[Read]:
+    """Pending, answered twice, and parked in the end; and their media, read twice."""
+    endpoints: dict[str, Endpoint] = {
+        "comments": "comment",
+        "mentions": "mentioned_comment",
+        "story_insights": "media",
+    }
+    if event.field not in endpoints:
+        return []
+    media = {"id": "7", "media_type": "CAROUSEL_ALBUM"}
+    answer = {"text": "NUL \0", "timestamp": "2017-05-19T23:27:28+0000", "media": media}
+    told: list[tuple[Endpoint, Status, dict[str, Any] | None]] = [
+        (endpoints[event.field], "pending", None),
+        (endpoints[event.field], "done", answer | {"like_count": 1, "hidden": True}),
+        (endpoints[event.field], "done", answer | {"like_count": 2, "username": "user_a"}),
+        (endpoints[event.field], "parked", None),
+        ("media", "done", {"media_type": "IMAGE", "caption": "a"}),
+        ("media", "done", {"media_type": "CAROUSEL_ALBUM", "permalink": "https://b"}),
+    ]
+    return [
+        Read(
+            account_id=ACCOUNT,
+            endpoint=endpoint,
+            object_id="7",
+            read_at=START + timedelta(hours=number),
+            status=status,
+            reason=None if given else status,
+            answer=given,
+        )
+        for number, (endpoint, status, given) in enumerate(told)
+    ]
+
+
 def _cut(records: Sequence[Record], sizes: Sequence[int]) -> Iterator[list[Record]]:
     rest = list(records)
     for size in [*sizes, len(rest)]:
@@ -155,7 +205,8 @@ async def _run(engine: AsyncEngine, raw: Sequence[list[Record]], chance: Random 
     waiting: list[Record] = []
     for batch in raw:
         await archive.handle(batch)
-        waiting += _event_records((await dedupe.handle(batch)).results)
+        events = _event_records((await dedupe.handle(batch)).results)
+        waiting += [*events, *_read_records(events)]
         if chance is not None:
             chance.shuffle(waiting)
             now, waiting = waiting[: len(waiting) // 2], waiting[len(waiting) // 2 :]
@@ -176,6 +227,11 @@ async def expected(engine: AsyncEngine) -> dict[str, list[str]]:
     rows = await _dump(engine)
     assert len(rows["comments"]) == 2
     assert len(rows["story_insights"]) == 3
+    (media,) = (json.loads(row) for row in rows["media"])
+    assert (media["permalink"], media["caption"]) == ("https://b", None)
+    first = json.loads(rows["comments"][0])
+    assert (first["like_count"], first["hidden"], first["album_id"]) == (2, None, "7")
+    assert (first["enrichment_status"], first["graph"]["from_username"]) == ("done", "user_a")
     return rows
 
 

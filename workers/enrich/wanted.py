@@ -45,7 +45,8 @@ def wanted_by(event: Event) -> list[Wanted]:
 
 def _reads(field: Field, value: dict[str, Any]) -> Iterator[Wanted]:
     if field in ("comments", "live_comments"):
-        yield Wanted("comment", comment_id(value) or "")
+        endpoint: Endpoint = "comment" if field == "comments" else "live_comment"
+        yield Wanted(endpoint, comment_id(value) or "")
         media = value.get("media")
         if isinstance(media, dict):
             organic_id = id_text(media.get("original_media_id"))

@@ -1,4 +1,7 @@
-"""Persist's effect: events into their tables, one transaction a batch."""
+"""Persist's effect: events, and what the Graph API told about them, into their tables.
+
+One transaction a batch.
+"""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,8 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from runtime import metrics
 from runtime.database import transaction
 from runtime.worker import Outcome, Record, dead_letter
+from schemas.enriched import Enriched, decode_enriched
 from schemas.events import Event, MalformedEventError, decode_event
-from schemas.topics import EVENTS_TOPICS
+from schemas.topics import ENRICHED_TOPICS, EVENTS_TOPICS
+from workers.persist.enriched import merge_reads
 from workers.persist.fold import Content
 from workers.persist.merge import RowKey, merge
 from workers.persist.rows import rows_of
@@ -34,31 +39,40 @@ class PersistHandler:
     """Stores events."""
 
     name = "persist"
-    topics = tuple(EVENTS_TOPICS)
+    topics = (*EVENTS_TOPICS, *ENRICHED_TOPICS)
     publishes_to = ()
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def handle(self, records: Sequence[Record]) -> Outcome:
-        """Stores these events in one transaction."""
+        """Stores these events and reads in one transaction."""
         outcome = Outcome()
         events: list[Event] = []
+        enriched: list[Enriched] = []
         for record in records:
+            value = record.value or b""
             try:
-                events.append(decode_event(record.value or b""))
+                if record.source.topic in ENRICHED_TOPICS:
+                    enriched.append(decode_enriched(value))
+                else:
+                    events.append(decode_event(value))
             except MalformedEventError as error:
                 outcome.dead.append(dead_letter(self.name, record, "malformed_event", str(error)))
-        if events:
-            await self._store(told_by(events))
-            self._count(events)
+        await self._store(events, enriched)
+        self._count(events)
         return outcome
 
-    async def _store(self, told: Told) -> None:
+    async def _store(self, events: Sequence[Event], enriched: Sequence[Enriched]) -> None:
+        # A read may come before the event that asked for it: it brings the event along.
+        told = told_by([*events, *(one.event for one in enriched)])
+        if not told:
+            return
         async with transaction(self._engine) as connection:
             for target in TARGETS:
                 if target in told:
                     await merge(connection, target, told[target])
+            await merge_reads(connection, enriched)
 
     def _count(self, events: Sequence[Event]) -> None:
         now = datetime.now(UTC)

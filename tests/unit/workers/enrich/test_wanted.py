@@ -40,7 +40,7 @@ def event(field: str, value: Any, account: str = ACCOUNT) -> Event:
         (
             "live_comments",
             {"id": "17", "media": {"id": "18"}},
-            [("comment", "17"), ("media", "18")],
+            [("live_comment", "17"), ("media", "18")],
         ),
         ("mentions", {"media_id": "18", "comment_id": "17"}, [("mentioned_comment", "17")]),
         ("mentions", {"media_id": "18"}, [("mentioned_media", "18")]),
