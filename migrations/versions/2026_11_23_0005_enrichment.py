@@ -1,5 +1,7 @@
 """Accounts, the Graph API's budget, reads that wait, what was answered, and media."""
 
+from importlib import import_module
+
 from alembic import op
 
 revision = "0005"
@@ -90,6 +92,63 @@ TABLES = {
     """,
 }
 
+before = import_module("migrations.versions.2026_11_22_0002_views")
+
+# What the webhook told comes first; the Graph fills in what it left out.
+COMMENTS = """
+SELECT
+    c.account_id,
+    c.comment_id,
+    c.field,
+    c.field = 'live_comments' AS is_live,
+    coalesce(c.text, c.graph ->> 'text') AS text,
+    coalesce(c.from_id, c.graph ->> 'from_id') AS from_id,
+    coalesce(c.from_username, c.graph ->> 'from_username') AS from_username,
+    c.is_own,
+    coalesce(c.parent_id, c.graph ->> 'parent_id') AS parent_id,
+    coalesce(c.parent_id, c.graph ->> 'parent_id') IS NOT NULL AS is_reply,
+    coalesce(c.media_id, c.graph ->> 'media_id') AS media_id,
+    coalesce(c.canonical_media_id, c.graph ->> 'media_id') AS canonical_media_id,
+    c.original_media_id,
+    coalesce(c.media_product_type, c.graph ->> 'media_product_type') AS media_product_type,
+    (c.ad_id IS NOT NULL OR c.ad_title IS NOT NULL OR c.original_media_id IS NOT NULL
+        OR EXISTS (
+            SELECT 1 FROM hookline.ad_sightings
+            WHERE ad_sightings.account_id = c.account_id
+                AND ad_sightings.comment_id = c.comment_id
+        )) AS is_ad,
+    c.ad_id,
+    c.ad_title,
+    c.album_id,
+    c.like_count,
+    c.hidden,
+    c.commented_at,
+    c.sent_at,
+    c.first_received_at,
+    c.last_received_at,
+    c.enrichment_status,
+    c.enrichment_reason,
+    c.deleted_at,
+    c.extra,
+    c.enriched_at,
+    media.permalink,
+    media.caption AS media_caption,
+    media.posted_at AS media_posted_at
+FROM hookline.comments AS c
+LEFT JOIN hookline.media
+    ON media.media_id = coalesce(c.album_id, c.canonical_media_id, c.graph ->> 'media_id')
+"""
+
+MENTIONS = before.MENTIONS.replace("    extra\n", "    extra,\n    enriched_at\n")
+
+STORIES = f"""
+SELECT stories.*, media.media_type, media.permalink, media.posted_at
+FROM ({before.STORIES}) AS stories
+LEFT JOIN hookline.media USING (media_id)
+"""  # noqa: S608
+
+VIEWS = {"comments": COMMENTS, "mentions": MENTIONS, "stories": STORIES}
+
 
 def upgrade() -> None:
     for name, columns in TABLES.items():
@@ -104,9 +163,14 @@ def upgrade() -> None:
     )
     op.execute("CREATE INDEX ix_graph_reads_event_id ON hookline.graph_reads (event_id)")
     op.execute("ALTER TABLE hookline.comments ADD COLUMN graph jsonb")
+    for name, query in VIEWS.items():
+        op.execute(f"CREATE OR REPLACE VIEW analytics.{name} AS {query}")
 
 
 def downgrade() -> None:
+    for name in VIEWS:  # a view loses columns by being made anew only
+        op.execute(f"DROP VIEW analytics.{name}")
+        op.execute(f"CREATE VIEW analytics.{name} AS {before.VIEWS[name]}")
     op.execute("ALTER TABLE hookline.comments DROP COLUMN graph")
     for name in TABLES:
         op.execute(f"DROP TABLE hookline.{name}")

@@ -1,5 +1,6 @@
 """The views of `analytics`, over rows written by hand, against values written by hand."""
 
+import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
@@ -348,6 +349,10 @@ async def test_comments(known: AsyncEngine) -> None:
         "enrichment_reason": "no_author",
         "deleted_at": TOLD,
         "extra": {"new": 1},
+        "enriched_at": TOLD,
+        "permalink": None,
+        "media_caption": None,
+        "media_posted_at": None,
     }
     told = {
         "account_id": ACCOUNT,
@@ -431,6 +436,7 @@ async def test_mentions(known: AsyncEngine) -> None:
         "enrichment_reason": "read",
         "deleted_at": TOLD,
         "extra": {"new": 2},
+        "enriched_at": TOLD,
     }
     told = {
         "account_id": ACCOUNT,
@@ -467,8 +473,50 @@ async def test_stories(known: AsyncEngine) -> None:
             "suppressed_metrics": ["exits", "replies"],
             "sent_at": SENT + timedelta(minutes=20),
             "last_received_at": at(13, 20),
+            "media_type": None,
+            "permalink": None,
+            "posted_at": None,
         }
     ]
+
+
+async def test_what_only_the_graph_tells(known: AsyncEngine) -> None:
+    """It fills what the webhook left out and replaces nothing; an album comes before a post."""
+    told = {"from_username": "user_g", "from_id": "9", "text": "Graph", "media_id": POST}
+    async with known.begin() as connection:
+        await connection.execute(
+            text("UPDATE hookline.comments SET graph = cast(:told AS jsonb)"),
+            {"told": json.dumps(told)},
+        )
+    media = [
+        {
+            "media_id": media_id,
+            "account_id": ACCOUNT,
+            "media_type": "IMAGE",
+            "media_product_type": None,
+            "permalink": f"https://example.com/{media_id}",
+            "caption": "Caption",
+            "posted_at": at(10, 0),
+            "album_id": None,
+            "fetched_at": TOLD,
+        }
+        for media_id in (POST, "1700000001", STORY)
+    ]
+    await insert(known, {"media": media})
+    boosted, quiet, _ = await select(
+        known, "SELECT * FROM analytics.comments ORDER BY field, comment_id"
+    )
+    assert (boosted["text"], boosted["from_username"]) == ("Lovely", "user_a")
+    assert boosted["permalink"] == "https://example.com/1700000001"
+    assert (quiet["text"], quiet["from_username"], quiet["from_id"]) == ("Graph", "user_g", "9")
+    assert (quiet["media_id"], quiet["canonical_media_id"]) == (POST, POST)
+    assert (quiet["permalink"], quiet["media_caption"], quiet["media_posted_at"]) == (
+        f"https://example.com/{POST}",
+        "Caption",
+        at(10, 0),
+    )
+    [story] = await select(known, "SELECT * FROM analytics.stories")
+    assert (story["permalink"], story["media_type"]) == (f"https://example.com/{STORY}", "IMAGE")
 
 
 async def test_duplicates(known: AsyncEngine) -> None:
