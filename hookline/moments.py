@@ -26,3 +26,13 @@ def parse_moment(text: str, now: datetime) -> datetime:
             f"{text!r} is no moment: write 2026-11-22T08:00:00Z, or 30m, 2h, 3d for so long ago"
         )
     return moment
+
+
+def require_order(since: datetime | None, until: datetime | None) -> None:
+    """Returns when something can lie between two moments, or one of them is not given.
+
+    Raises:
+        ValueError: nothing can; its message names the options.
+    """
+    if since is not None and until is not None and since >= until:
+        raise ValueError(f"--since {since.isoformat()} is not before --until {until.isoformat()}")

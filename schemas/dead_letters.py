@@ -30,7 +30,7 @@ class State(StrEnum):
     """Its record was sent again: it is on its way, or failed again and has a newer letter."""
 
     RESOLVED = "resolved"
-    """Its record was sent again, and its stage has done it."""
+    """Its stage has done its record: sent again, replayed, or come once more by itself."""
 
     DISCARDED = "discarded"
     """Somebody gave it up."""

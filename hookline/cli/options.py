@@ -67,3 +67,13 @@ def confirm(question: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise typer.BadParameter("needs --yes where there is no terminal to ask on")
     typer.confirm(question, abort=True, err=True)
+
+
+def offer(question: str, *, yes: bool) -> None:
+    """As `confirm`, where doing it does no harm: elsewhere than on a terminal it goes on.
+
+    Raises:
+        typer.Abort: the operator does not agree.
+    """
+    if sys.stdin.isatty():
+        confirm(question, yes=yes)

@@ -4,7 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TransferSpeedColumn,
+)
 
 console = Console(stderr=True, highlight=False)
 
@@ -12,6 +19,17 @@ console = Console(stderr=True, highlight=False)
 def say(message: str) -> None:
     """A line for a person."""
     console.print(message, soft_wrap=True, markup=False)
+
+
+@contextmanager
+def counting_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar that is told how many more are done; it shows on a terminal only."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda number: progress.advance(task, number)
 
 
 @contextmanager

@@ -9,20 +9,18 @@ from hookline.dead_letters.filters import Filters
 from hookline.dead_letters.letter import KNOWN_TOPICS, Letter
 from schemas.dead_letters import State
 
-MAX_ATTEMPTS: Final = 3
-"""A record that was given up so often is not sent again unless somebody asks for more."""
-
-MOST_ATTEMPTS: Final = 10
 CHUNK_BYTES: Final = 32 * 1024 * 1024
 CHUNK_LETTERS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be sent again. `limit` counts letters that are meant and not refused."""
+    """What is to be sent again, unless it was given up `max_attempts` times. `limit` counts letters
+    that are meant and not refused.
+    """
 
     filters: Filters
-    max_attempts: int = MAX_ATTEMPTS
+    max_attempts: int
     limit: int | None = None
 
 
@@ -56,6 +54,7 @@ REFUSALS: Final = {
     "failed_again": "failed again since: its newer letter is the one to redrive",
     "attempts": "given up too often already: repair the cause, then use --max-attempts",
     "source": "from a topic that is none of Hookline's: nobody knows who would read it",
+    "busy": "in the hands of another redrive or discard, or moved by it just now",
     "too_large": "larger than the topic takes: raise HOOKLINE_INGEST_MAX_BODY_BYTES",
 }
 

@@ -136,9 +136,8 @@ async def _sendable(
     lock: bool = False,
 ) -> list[list[Letter]]:
     """The letters of each record that may be sent: those of the chunk, and all others that are
-    parked for the same records. Counts what is refused because of these.
-
-    Letters that somebody else is redriving at this moment are left out.
+    parked for the same records. Counts what is refused because of these, and what somebody else is
+    moving at this moment.
     """
     if not chunk:
         return []
@@ -156,8 +155,10 @@ async def _sendable(
     ).order_by(columns.parked_at, columns.dead_letter_id)
     if lock:
         query = query.with_for_update(of=dead_letters, skip_locked=True)
+    found = await read_letters(connection, query)
+    report.refused["busy"] += len(meant - {letter.dead_letter_id for letter in found})
     groups: list[list[Letter]] = []
-    for group in by_record(await read_letters(connection, query)):
+    for group in by_record(found):
         reason = refusal(group, order.max_attempts)
         if reason is None:
             groups.append(group)

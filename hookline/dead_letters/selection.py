@@ -61,15 +61,19 @@ def newest_attempts() -> FromClause:
     )
 
 
+def is_about(newest: FromClause, letters: FromClause) -> ColumnElement[bool]:
+    """Whether a row of `newest_attempts` is about a letter's record, and of its stage."""
+    return and_(
+        newest.c.stage == letters.c.stage,
+        newest.c.source_topic == letters.c.source_topic,
+        newest.c.first_source == first_source_of(letters),
+        newest.c.delivery_id.is_not_distinct_from(letters.c.delivery_id),
+    )
+
+
 def letters_where(*conditions: ColumnElement[bool]) -> Select[Any]:
     """The letters that meet all conditions, as `letter_of` reads them."""
     newest = newest_attempts()
-    same_record = and_(
-        newest.c.stage == _columns.stage,
-        newest.c.source_topic == _columns.source_topic,
-        newest.c.first_source == first_source,
-        newest.c.delivery_id.is_not_distinct_from(_columns.delivery_id),
-    )
     return (
         select(
             _columns.dead_letter_id,
@@ -93,7 +97,7 @@ def letters_where(*conditions: ColumnElement[bool]) -> Select[Any]:
             _columns.operation_id,
             func.coalesce(newest.c.attempts > _columns.attempts, false()).label("failed_again"),
         )
-        .select_from(dead_letters.outerjoin(newest, same_record))
+        .select_from(dead_letters.outerjoin(newest, is_about(newest, dead_letters)))
         .where(*conditions)
     )
 

@@ -1,8 +1,8 @@
-"""Which letters that were sent again have come to an end.
+"""Which letters have come to an end, whoever brought it about: a redrive, a replay, a redelivery.
 
 A letter is resolved when its own stage has done its record: the archive has the delivery; dedupe
 has sighted all changes of it, and each is stored, a repeat, or has a letter of a later stage;
-persist's event is stored, or a repeat. What failed again stays `redriven`, so that its newest
+persist's event is stored, or a repeat. What failed again stays as it is, so that its newest
 letter alone tells how its change ended, and ends as that one does.
 """
 
@@ -18,9 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hookline.dead_letters.letter import Letter
 from hookline.dead_letters.selection import (
-    first_source,
-    first_source_of,
+    is_about,
     letters_where,
+    newest_attempts,
     read_letters,
 )
 from runtime.database import BulkStatement, transaction
@@ -29,7 +29,10 @@ from schemas.events import MalformedEventError, decode_event, parse_time
 from schemas.tables import dead_letters
 from schemas.topics import EVENTS_TOPICS, RAW_TOPICS
 
-PAGE: Final = 500
+PAGE: Final = 2_000
+
+OPEN: Final = (State.PARKED, State.REDRIVEN)
+"""States of letters that have not ended."""
 
 
 class Wanted(NamedTuple):
@@ -122,7 +125,7 @@ WHERE kept.content_hash = rows.content_hash
 
 
 async def settle(engine: AsyncEngine) -> int:
-    """Ends the letters that were sent again and are done with; gives how many.
+    """Ends the letters that are done with; gives how many.
 
     Raises:
         DatabaseUnavailableError: PostgreSQL cannot be reached.
@@ -130,10 +133,10 @@ async def settle(engine: AsyncEngine) -> int:
     settled = 0
     beyond = UUID(int=0)
     while True:
-        redriven = letters_where(
-            dead_letters.c.state == State.REDRIVEN, dead_letters.c.dead_letter_id > beyond
+        still_open = letters_where(
+            dead_letters.c.state.in_(OPEN), dead_letters.c.dead_letter_id > beyond
         )
-        query = redriven.order_by(dead_letters.c.dead_letter_id).limit(PAGE)
+        query = still_open.order_by(dead_letters.c.dead_letter_id).limit(PAGE)
         async with transaction(engine) as connection:
             page = await read_letters(connection, query)
             if not page:
@@ -177,7 +180,7 @@ async def _resolve(connection: AsyncConnection, page: Iterable[Letter]) -> int:
     ]
     statement = (
         update(dead_letters)
-        .where(dead_letters.c.dead_letter_id.in_(done), dead_letters.c.state == State.REDRIVEN)
+        .where(dead_letters.c.dead_letter_id.in_(done), dead_letters.c.state.in_(OPEN))
         .values(state=State.RESOLVED, state_changed_at=datetime.now(UTC))
     )
     return (await connection.execute(statement)).rowcount if done else 0
@@ -264,21 +267,16 @@ def _key_parts(event_id: str) -> tuple[str, str, str]:
 
 async def _end_as_their_newest(connection: AsyncConnection) -> int:
     """Ends letters whose record failed again, where its newest letter has ended."""
-    newer = dead_letters.alias("newer")
     columns = dead_letters.c
-    same_record = and_(
-        newer.c.stage == columns.stage,
-        newer.c.source_topic == columns.source_topic,
-        first_source_of(newer) == first_source,
-        newer.c.delivery_id.is_not_distinct_from(columns.delivery_id),
-        newer.c.attempts > columns.attempts,
-    )
+    newest, newer = newest_attempts(), dead_letters.alias("newer")
+    is_older = and_(is_about(newest, dead_letters), newest.c.attempts > columns.attempts)
+    is_newest = and_(is_about(newest, newer), newest.c.attempts == newer.c.attempts)
     ended = (
         select(columns.dead_letter_id, func.max(newer.c.state).label("state"))
-        .select_from(dead_letters.join(newer, same_record))
-        .where(columns.state == State.REDRIVEN)
+        .select_from(dead_letters.join(newest, is_older).join(newer, is_newest))
+        .where(columns.state.in_(OPEN))
         .group_by(columns.dead_letter_id)
-        .having(func.bool_and(newer.c.state.in_([State.RESOLVED, State.DISCARDED])))
+        .having(func.bool_and(newer.c.state.not_in(OPEN)))
         .subquery("ended")
     )
     statement = (

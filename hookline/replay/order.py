@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
+from hookline.moments import require_order
 from runtime.errors import StopError
 from schemas.events import format_time, parse_time
 from schemas.fields import FIELDS, Field
@@ -101,10 +102,10 @@ def check(order: Order) -> None:
     """
     if order.stage == "archive" and order.origin == "archive":
         raise OrderError("--from archive: the archive is what this stage writes; leave it out")
-    if order.since is not None and order.until is not None and order.since >= order.until:
-        raise OrderError(
-            f"--since {order.since.isoformat()} is not before --until {order.until.isoformat()}"
-        )
+    try:
+        require_order(order.since, order.until)
+    except ValueError as error:
+        raise OrderError(str(error)) from error
     if order.ids is None:
         return
     if len(order.ids) > MAX_IDS:

@@ -1,9 +1,12 @@
-"""Letters that were sent again are resolved when their stage has done them, whatever they hold."""
+"""Letters are resolved when their stage has done their records, whatever they hold, and whoever
+brought it about.
+"""
 
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Final
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -26,7 +29,8 @@ SELECT stage, state = 'resolved', count(*) FROM hookline.dead_letters GROUP BY 1
 """
 
 
-async def test_each_stage_resolves_its_own_letters(engine: AsyncEngine) -> None:
+@pytest.mark.parametrize("state", ["parked", "redriven"])
+async def test_each_stage_resolves_its_own_letters(engine: AsyncEngine, state: str) -> None:
     """Of every kind of event and delivery: not before the stage has done it, and all of them then;
     what dedupe refused ends with the last of its changes.
     """
@@ -45,7 +49,7 @@ async def test_each_stage_resolves_its_own_letters(engine: AsyncEngine) -> None:
     ]
     await line.archive.handle(letter_records(letters))
     async with transaction(engine) as connection:
-        await connection.execute(text("UPDATE hookline.dead_letters SET state = 'redriven'"))
+        await connection.execute(text(f"UPDATE hookline.dead_letters SET state = '{state}'"))
     counted = Counter(letter.stage for letter in letters)
     assert min(counted.values()) > 0
 
@@ -66,28 +70,31 @@ async def test_each_stage_resolves_its_own_letters(engine: AsyncEngine) -> None:
 
 
 async def test_what_failed_again_ends_as_its_newest_letter(engine: AsyncEngine) -> None:
-    """Until then it stays `redriven`, whatever the tables tell of its change."""
+    """All of its older ones at once; until then they stay, whatever the tables tell of the change."""
     line = Handled(engine)
-    (record, *_) = raw_records([received(b'{"entry": []}')])
+    (record, *_) = raw_records([received(b"no json")])
     letter = dead_letter("dedupe", record, "why", "a test")
-    again = letter._replace(
-        attempt=2,
-        source=letter.source._replace(offset=99),
-        headers=(*letter.headers, ("first-source", b"0/0")),
-    )
-    await line.archive.handle([record, *letter_records([letter, again])])
+    again = [
+        letter._replace(
+            attempt=attempt,
+            source=letter.source._replace(offset=attempt),
+            headers=(*letter.headers, ("first-source", b"0/0")),
+        )
+        for attempt in (2, 3)
+    ]
+    await line.archive.handle([record, *letter_records([letter, *again])])
     async with transaction(engine) as connection:
         await connection.execute(
-            text("UPDATE hookline.dead_letters SET state = 'redriven' WHERE attempts = 1")
+            text("UPDATE hookline.dead_letters SET state = 'redriven' WHERE attempts = 2")
         )
     await settle(engine)
-    assert await _states(engine) == ["redriven", "parked"]
+    assert await _states(engine) == ["parked", "redriven", "parked"]
     async with transaction(engine) as connection:
         await connection.execute(
-            text("UPDATE hookline.dead_letters SET state = 'discarded' WHERE attempts = 2")
+            text("UPDATE hookline.dead_letters SET state = 'discarded' WHERE attempts = 3")
         )
     await settle(engine)
-    assert await _states(engine) == ["discarded", "discarded"]
+    assert await _states(engine) == ["discarded"] * 3
 
 
 def _is_readable(record: Record) -> bool:

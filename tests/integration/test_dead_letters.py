@@ -284,15 +284,14 @@ async def test_a_redrive_that_dies_before_it_says_so_is_repeated_without_harm(li
     await line.execute(REPAIR)
     before = await line.broker.ends([letter["source_topic"]])
 
+    order = Order(Filters(states=("parked",)), max_attempts=3)
     async with Deaf(line.settings) as publisher:
         await publisher.learn(list(EVENTS_TOPICS))
         with pytest.raises(DependencyError, match="did not take 1 record"):
             async with recorded(line.engine, "dead-letters redrive", {}) as operation:
-                await redrive(
-                    line.engine, publisher, Order(Filters(states=("parked",))), operation, _nothing
-                )
-    (still,) = await line.letters()
-    assert (still["dead_letter_id"], still["state"]) == (letter["dead_letter_id"], "parked")
+                await redrive(line.engine, publisher, order, operation, _nothing)
+    still = await line.all("SELECT dead_letter_id, state FROM hookline.dead_letters")
+    assert [(str(id_), state) for id_, state in still] == [(letter["dead_letter_id"], "parked")]
 
     told = await line.ask("redrive", "--wait", "20")
     assert (told["written"], told["resolved"]) == (1, 1)
@@ -300,6 +299,32 @@ async def test_a_redrive_that_dies_before_it_says_so_is_repeated_without_harm(li
     assert await line.outcomes() == {"stored": 1}
     states = await line.all("SELECT state FROM hookline.operations ORDER BY started_at")
     assert states == [("failed",), ("done",)]
+
+
+async def test_two_redrives_at_once_account_for_every_letter(line: Line) -> None:
+    """What the other one has in hand is left to it, and counted."""
+    await line.execute(POISON)
+    await line.deliver(received(comment_body("13")))
+    (letter,) = await line.parked(1)
+    async with transaction(line.engine) as connection:
+        await connection.execute(text("SELECT 1 FROM hookline.dead_letters FOR UPDATE"))
+        answer = await line.hookline("redrive", "--json")
+    told = answer.document
+    assert (answer.code, told["selected"], told["written"]) == (1, 1, 0)
+    assert (told["refused"], told["refused_busy"]) == (1, 1)
+    assert (await line.ask("redrive", "--id", letter["dead_letter_id"]))["written"] == 1
+
+
+async def test_what_was_healed_otherwise_is_resolved(line: Line) -> None:
+    """The record of a parked letter is replayed, by somebody who does not look at letters."""
+    before = await line.broker.ends(EVENTS_TOPICS)
+    await line.execute(POISON)
+    await line.deliver(received(comment_body("13")))
+    await line.parked(1)
+    await line.execute(REPAIR)
+    await handler_of("persist")(line.engine).handle(await line.broker.new_records(before))
+    assert [one["state"] for one in await line.letters()] == ["resolved"]
+    assert await line.outcomes() == {"stored": 1}
 
 
 class Deaf(Publisher):

@@ -1,0 +1,51 @@
+"""What verbs do with the database: found, required to be at its revision, let go again."""
+
+# ruff: noqa: PLC0415 - imports wait for the command: help must come at once
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from hookline.connection import use
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from schemas.settings import OperatorSettings
+
+Result = TypeVar("Result")
+
+
+def run(
+    verb: str,
+    data: Path | None,
+    main: "Callable[[AsyncEngine, OperatorSettings], Awaitable[Result]]",
+    *,
+    command_timeout_s: float | None = None,
+) -> Result:
+    """What `main` gives, with the environment's database or that of a data folder.
+
+    Raises:
+        SettingsError: settings are missing or wrong.
+        DependencyError: PostgreSQL cannot be reached, went away, or is behind.
+    """
+    from runtime.configuration import load
+    from runtime.database import dispose, new_engine, require_revision
+    from runtime.errors import DatabaseUnavailableError, DependencyError
+    from schemas.settings import OperatorSettings
+
+    use(data)
+    settings = load(OperatorSettings)
+
+    async def connected() -> Result:
+        engine = new_engine(settings, verb, command_timeout_s=command_timeout_s)
+        try:
+            await require_revision(engine)
+            return await main(engine, settings)
+        except DatabaseUnavailableError as error:
+            raise DependencyError(f"PostgreSQL went away ({error}).") from error
+        finally:
+            await dispose(engine)
+
+    return asyncio.run(connected())
