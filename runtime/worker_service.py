@@ -19,8 +19,9 @@ from runtime.kafka import (
     start_client,
     stop_client,
 )
+from runtime.loop import Loop
 from runtime.publisher import Publisher
-from runtime.worker import Handler, Loop
+from runtime.worker import Handler
 from schemas.settings import WorkerSettings
 from schemas.topics import DEAD_LETTERS, consumer_group
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from runtime.database import dispose, new_engine
 from runtime.health import Readiness
 from runtime.kafka import new_consumer, start_client, stop_client
+from runtime.loop import Loop
 from runtime.publisher import OutRecord, Publisher
-from runtime.worker import Handler, Loop, Outcome, Record
+from runtime.worker import Handler, Outcome, Record
 from schemas.settings import WorkerSettings
 from schemas.topics import DEAD_LETTERS, consumer_group
 from tests.integration.broker import WAIT_S, Broker

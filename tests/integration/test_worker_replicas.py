@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 from structlog.testing import capture_logs
 
-import runtime.worker
+import runtime.loop
 from runtime.worker import Outcome, Record
 from tests.integration.broker import Broker, until
 from tests.integration.conftest import MakeWorkerSettings
@@ -47,7 +47,7 @@ async def test_a_refused_commit_is_survived(
     broker: Broker, worker_settings: MakeWorkerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A replica that is late for a rebalance commits nothing, and works on what is its own now."""
-    monkeypatch.setattr(runtime.worker, "REVOKE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(runtime.loop, "REVOKE_TIMEOUT_S", 0.2)
     going_on = asyncio.Event()
 
     async def effect(records: Sequence[Record]) -> Outcome:

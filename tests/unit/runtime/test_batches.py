@@ -6,7 +6,8 @@ from aiokafka import TopicPartition
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from runtime.worker import Record, batches, dead_letter, next_offsets
+from runtime.loop import next_offsets
+from runtime.worker import Record, batches, dead_letter
 from schemas.dead_letters import DeadLetter, Source
 
 sources = st.builds(Source, st.sampled_from(["a", "b"]), st.integers(0, 2), st.integers(0, 2**40))
