@@ -2,15 +2,15 @@
 
 # ruff: noqa: PLC0415 - imports wait for the command: help must come at once
 
-import asyncio
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 from uuid import UUID
 
 import typer
 
+from hookline.cli.database import run
 from hookline.cli.options import (
     Account,
     AsJson,
@@ -20,14 +20,14 @@ from hookline.cli.options import (
     Since,
     Until,
     Yes,
-    confirm,
+    offer,
     print_json,
 )
-from hookline.connection import use
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from hookline.replay.live import Lag
     from hookline.replay.order import Order
     from hookline.replay.run import Progress, Report
     from hookline.replay.throttle import Limits
@@ -72,16 +72,6 @@ Resume = Annotated[
 ]
 
 
-class _Asked(NamedTuple):
-    """What was asked for: an order, or the id of one to go on with."""
-
-    order: "Order | None"
-    resume: str | None
-    limits: "Limits"
-    dry_run: bool
-    yes: bool
-
-
 def replay(  # noqa: PLR0913 - the options of a command
     *,
     stage: Stage = None,
@@ -112,17 +102,19 @@ def replay(  # noqa: PLR0913 - the options of a command
     chosen = (stage, field, account, ids, ids_from_sql, since, until, limit)
     if resume is not None and (dry_run or origin != "topic" or any(chosen)):
         raise typer.BadParameter("--resume knows what was chosen: give nothing but limits with it")
-    if resume is None and stage is None:
-        raise typer.BadParameter("name the stage: archive, dedupe or persist", param_hint="--stage")
     limits = Limits(rate, max_lag)
-    order = None
     try:
-        if stage is not None:
+        if resume is not None:
+            report = _resume(str(resume), limits, data)
+        elif stage is None:
+            raise typer.BadParameter(
+                "name the stage: archive, dedupe or persist", param_hint="--stage"
+            )
+        else:
             wanted = frozenset(ids) if ids else None
             order = Order(stage, origin, field, account, wanted, ids_from_sql, since, until, limit)
             check(order)
-        use(data)
-        report = _run(_Asked(order, str(resume) if resume else None, limits, dry_run, yes))
+            report = _replay(order, limits, data, dry_run=dry_run, yes=yes)
     except OrderError as error:
         raise typer.BadParameter(str(error)) from error
     if as_json:
@@ -131,58 +123,49 @@ def replay(  # noqa: PLR0913 - the options of a command
         _print(report)
 
 
-def _run(asked: _Asked) -> "Report":
-    import stamina
-
+def _replay(
+    order: "Order", limits: "Limits", data: Path | None, *, dry_run: bool, yes: bool
+) -> "Report":
     from hookline.cli.progress import say
-    from runtime.configuration import load
-    from schemas.settings import OperatorSettings
+    from hookline.replay.run import Replay
 
-    stamina.instrumentation.set_on_retry_hooks([])
-    begun: list[str] = [asked.resume] if asked.resume else []
-    settings = load(OperatorSettings)
+    begun: list[str] = []
+
+    async def main(engine: "AsyncEngine", settings: "OperatorSettings") -> "Report":
+        meant = await _with_ids(engine, order)
+        if not dry_run:
+            offer(f"Do the stage {order.stage} once more over these records?", yes=yes)
+        with _bar() as show:
+            work = Replay(engine, settings, limits, show)
+            return await (work.rehearse(meant) if dry_run else work.run(meant, begun.append))
+
     try:
-        return asyncio.run(_connected(settings, asked, begun.append))
+        return _run(main, data)
     except BaseException:
-        if begun and not asked.resume:
+        if begun:
             say(f"What is done is kept. Go on with: hookline replay --resume {begun[0]}")
         raise
 
 
-async def _connected(
-    settings: "OperatorSettings", asked: _Asked, begun: Callable[[str], None]
-) -> "Report":
-    from runtime.database import dispose, new_engine, require_revision
-    from runtime.errors import DatabaseUnavailableError, DependencyError
-
-    engine = new_engine(settings, "replay")
-    try:
-        await require_revision(engine)
-        return await _replay(engine, settings, asked, begun)
-    except DatabaseUnavailableError as error:
-        raise DependencyError(f"PostgreSQL went away ({error}).") from error
-    finally:
-        await dispose(engine)
-
-
-async def _replay(
-    engine: "AsyncEngine",
-    settings: "OperatorSettings",
-    asked: _Asked,
-    begun: Callable[[str], None],
-) -> "Report":
+def _resume(operation_id: str, limits: "Limits", data: Path | None) -> "Report":
     from hookline.replay.run import Replay
 
-    order = asked.order and await _with_ids(engine, asked.order)
-    if order is not None and not asked.dry_run and sys.stdin.isatty():
-        confirm(f"Do the stage {order.stage} once more over these records?", yes=asked.yes)
-    with _bar() as show:
-        work = Replay(engine, settings, asked.limits, show)
-        if order is None:
-            return await work.resume(asked.resume or "")
-        if asked.dry_run:
-            return await work.rehearse(order)
-        return await work.run(order, begun)
+    async def main(engine: "AsyncEngine", settings: "OperatorSettings") -> "Report":
+        with _bar() as show:
+            return await Replay(engine, settings, limits, show).resume(operation_id)
+
+    return _run(main, data)
+
+
+def _run(
+    main: "Callable[[AsyncEngine, OperatorSettings], Awaitable[Report]]", data: Path | None
+) -> "Report":
+    import stamina
+
+    from runtime.database import STATEMENT_TIMEOUT_S
+
+    stamina.instrumentation.set_on_retry_hooks([])  # its waits are told by the bar
+    return run("replay", data, main, command_timeout_s=STATEMENT_TIMEOUT_S)
 
 
 async def _with_ids(engine: "AsyncEngine", order: "Order") -> "Order":
@@ -209,42 +192,34 @@ def _bar() -> "Iterator[Callable[[Progress], None]]":
     from hookline.cli.progress import console, say
 
     waiting = False
-
-    def tell(now: "Progress") -> None:
-        nonlocal waiting
-        if now.waits_for is not None and not waiting:
-            say(f"Waits for {_behind(now)}.")
-        waiting = now.waits_for is not None
-
-    if not console.is_terminal:
-        yield tell
-        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=console, transient=True) as bar:
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=None, visible=False)
 
         def show(now: "Progress") -> None:
-            wait = f", waits for {_behind(now)}" if now.waits_for else ""
+            nonlocal waiting
+            wait = "" if now.waits_for is None else f"waits for {_behind(now.waits_for)}"
+            if wait and not waiting and not console.is_terminal:
+                say(f"Replay {wait}.")
+            waiting = bool(wait)
             bar.update(
                 task,
                 total=now.total,
                 completed=now.read,
-                description=f"{now.selected} selected{wait}; read",
+                description=", ".join(filter(None, (f"{now.selected} selected", wait, "read"))),
                 visible=True,
             )
 
         yield show
 
 
-def _behind(now: "Progress") -> str:
-    if now.waits_for is None:
-        return "nobody"
-    return f"the live {now.waits_for.worker}, which is {now.waits_for.records} records behind"
+def _behind(lag: "Lag") -> str:
+    return f"the live {lag.worker}, which is {lag.records} records behind"
 
 
 def _print(report: "Report") -> None:
