@@ -1,0 +1,98 @@
+"""The tokens of connected accounts, opened for a call and never shown."""
+
+import time
+from typing import Final, NamedTuple
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from runtime.database import transaction
+from runtime.vault import Vault
+from schemas.tables import SCHEMA
+
+MAX_AGE_S: Final = 15.0
+"""So long after an account was connected anew, removed or parked elsewhere we may not know it."""
+
+_ACCOUNT: Final = text(
+    f"SELECT app_id, user_token FROM {SCHEMA}.accounts "  # noqa: S608
+    "WHERE account_id = :account_id AND state IN ('active', 'expiring') AND user_token IS NOT NULL"
+)
+
+# A token that was replaced meanwhile says nothing about the new one.
+_PARK: Final = text(
+    f"UPDATE {SCHEMA}.accounts "  # noqa: S608
+    "SET state = 'parked', state_reason = :reason, state_changed_at = now() "
+    "WHERE account_id = :account_id AND user_token = :sealed AND state IN ('active', 'expiring')"
+)
+
+_PARK_ENDPOINT: Final = text(
+    f"UPDATE {SCHEMA}.accounts "  # noqa: S608
+    "SET parked_endpoints = parked_endpoints || jsonb_build_object(:endpoint, :reason) "
+    "WHERE account_id = :account_id AND user_token = :sealed"
+)
+
+
+class Token(NamedTuple):
+    """A token of an account, with the secret of the app that it was given to."""
+
+    account_id: str
+    app_id: str
+    app_secret: bytes
+    value: str
+    sealed: bytes
+
+    def __repr__(self) -> str:
+        """Without anything secret."""
+        return f"Token({self.account_id})"
+
+
+class Tokens:
+    """User tokens, by account. What is found is kept for some seconds."""
+
+    def __init__(
+        self, engine: AsyncEngine, vault: Vault, secrets_by_app: list[tuple[str, bytes]]
+    ) -> None:
+        self._engine = engine
+        self._vault = vault
+        self._secrets = dict(reversed(secrets_by_app))  # the first secret of an app is its newest
+        self._known: dict[str, tuple[float, Token | None]] = {}
+
+    async def of(self, account_id: str) -> Token | None:
+        """The account's user token; None when it is not connected, parked, or of another app.
+
+        Raises:
+            VaultError: no key of the vault opens it.
+            RetryError: PostgreSQL is away.
+        """
+        known_at_s, token = self._known.get(account_id, (0.0, None))
+        now_s = time.monotonic()
+        if token is None or now_s - known_at_s > MAX_AGE_S:
+            token = await self._read(account_id)
+            self._known[account_id] = now_s, token
+        return token
+
+    async def park(self, token: Token, reason: str) -> None:
+        """The account makes no more calls with this token: a person has to connect it anew."""
+        await self._park(_PARK, token, reason=reason)
+
+    async def park_endpoint(self, token: Token, endpoint: str, reason: str) -> None:
+        """The account makes no more calls of this kind until it is connected anew."""
+        await self._park(_PARK_ENDPOINT, token, endpoint=endpoint, reason=reason)
+
+    async def _park(self, statement: TextClause, token: Token, **told: str) -> None:
+        async with transaction(self._engine) as connection:
+            values = {"account_id": token.account_id, "sealed": token.sealed, **told}
+            await connection.execute(statement, values)
+        self._known.pop(token.account_id, None)
+
+    async def _read(self, account_id: str) -> Token | None:
+        async with transaction(self._engine) as connection:
+            found = await connection.execute(_ACCOUNT, {"account_id": account_id})
+            row = found.one_or_none()
+        return self._token(account_id, row.app_id, row.user_token) if row else None
+
+    def _token(self, account_id: str, app_id: str, sealed: bytes) -> Token | None:
+        secret = self._secrets.get(app_id)
+        if secret is None:
+            return None
+        return Token(account_id, app_id, secret, self._vault.open(sealed), sealed)
