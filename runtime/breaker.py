@@ -20,6 +20,7 @@ from runtime import metrics
 from runtime.database import transaction
 from runtime.errors import DatabaseUnavailableError
 from runtime.health import Readiness
+from runtime.retry import Retry
 from schemas.settings import WorkerSettings
 from schemas.tables import breakers
 
@@ -81,7 +82,8 @@ class Tally:
 
 
 class Breaker:
-    """Whether a stage may consume, as this replica and all the others find.
+    """Whether a stage may consume, as this replica and all the others find. One for the process:
+    it outlives the consumers that fail.
 
     Until the row was looked at once nobody knows, and it may not. While PostgreSQL is away
     whatever was known last holds; what tripped meanwhile is written when it is back.
@@ -102,8 +104,8 @@ class Breaker:
         self._reason: str | None = None
         self._unwritten: datetime | None = None
         self._hurry = asyncio.Event()
+        self._retry = Retry(readiness, DatabaseUnavailableError.reason, LOOK_INTERVAL_S)
         self._log = log.bind(stage=stage)
-        readiness.not_ready("breaker_unknown")
 
     @property
     def is_open(self) -> bool:
@@ -122,24 +124,22 @@ class Breaker:
 
     async def run(self) -> None:
         """Keeps to the row until it is cancelled. A look that fails makes the service not ready."""
+        self._tell()
         while True:
-            try:
-                async with asyncio.timeout(LOOK_TIMEOUT_S):
-                    await self._look()
-            except (DatabaseUnavailableError, TimeoutError) as error:
-                if "database_unavailable" not in self._readiness.reasons:
-                    self._log.warning("database_away", error=str(error) or type(error).__name__)
-                self._readiness.not_ready("database_unavailable")
-            else:
-                if "database_unavailable" in self._readiness.reasons:
-                    self._log.info("database_back")
-                self._readiness.ready("database_unavailable")
+            await self._retry.until_done(self._look)
             self._hurry.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_INTERVAL_S):
                     await self._hurry.wait()
 
     async def _look(self) -> None:
+        try:
+            async with asyncio.timeout(LOOK_TIMEOUT_S):
+                await self._look_at_row()
+        except TimeoutError as error:
+            raise DatabaseUnavailableError(type(error).__name__) from error
+
+    async def _look_at_row(self) -> None:
         async with transaction(self._engine) as connection:
             unwritten = self._unwritten
             if unwritten is not None:
@@ -153,17 +153,15 @@ class Breaker:
             return  # it tripped meanwhile: what was read is older than that
         self._unwritten = None
         self._known = True
-        self._readiness.ready("breaker_unknown")
         if reason is None:
             self._close()
         elif self._reason is None:
             self._open(reason)
-        metrics.BREAKER_OPEN.labels(self._stage).set(self.is_open)
+        self._tell()
 
     def _open(self, reason: str) -> None:
         self._reason = reason
-        self._readiness.not_ready("breaker_open")
-        metrics.BREAKER_OPEN.labels(self._stage).set(1)
+        self._tell()
         self._log.error(
             "breaker_open",
             reason=reason,
@@ -175,8 +173,19 @@ class Breaker:
         if self._reason is not None:
             self._reason = None
             self._tally.forget()
-            self._readiness.ready("breaker_open")
             self._log.info("breaker_closed")
+
+    def _tell(self) -> None:
+        """What holds the stage, and that nothing else does."""
+        for reason, holds in {
+            "breaker_unknown": not self._known,
+            "breaker_open": self._reason is not None,
+        }.items():
+            if holds:
+                self._readiness.not_ready(reason)
+            else:
+                self._readiness.ready(reason)
+        metrics.BREAKER_OPEN.labels(self._stage).set(self._reason is not None)
 
 
 def _opening(stage: str, opened_at: datetime, reason: str) -> Insert:

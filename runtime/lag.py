@@ -16,7 +16,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from runtime import metrics
+from runtime.errors import DependencyError, KafkaUnavailableError
 from runtime.health import Readiness
+from runtime.retry import Retry
 from runtime.topics import retention_s
 from schemas.settings import KafkaSettings
 
@@ -27,8 +29,6 @@ LOOK_TIMEOUT_S: Final = 4.0
 POSITION_TIMEOUT_S: Final = 1.0
 
 RETENTION_INTERVAL_S: Final = 600.0
-
-NOT_READY: Final = "kafka_unavailable"
 
 log = structlog.get_logger()
 
@@ -111,7 +111,7 @@ class LagWatch:
         self._group = group
         self._topics = topics
         self._settings = settings
-        self._readiness = readiness
+        self._retry = Retry(readiness, KafkaUnavailableError.reason, LOOK_INTERVAL_S)
         self._unread: dict[TopicPartition, Unread] = {}
         self._retention_s: Mapping[str, float] = {}
         self._retention_at_s = -math.inf
@@ -145,21 +145,18 @@ class LagWatch:
     async def run(self) -> None:
         """Looks until it is cancelled."""
         while True:
-            try:
-                async with asyncio.timeout(LOOK_TIMEOUT_S):
-                    await self._look()
-            except (KafkaError, TimeoutError) as error:
-                if NOT_READY not in self._readiness.reasons:
-                    log.warning("kafka_away", error=type(error).__name__)
-                self._readiness.not_ready(NOT_READY)
-            else:
-                if NOT_READY in self._readiness.reasons:
-                    log.info("kafka_back")
-                self._readiness.ready(NOT_READY)
-                await self._learn_retention()
+            await self._retry.until_done(self._look)
+            await self._learn_retention()
             await asyncio.sleep(LOOK_INTERVAL_S)
 
     async def _look(self) -> None:
+        try:
+            async with asyncio.timeout(LOOK_TIMEOUT_S):
+                await self._look_at_kafka()
+        except (KafkaError, TimeoutError) as error:
+            raise KafkaUnavailableError(type(error).__name__) from error
+
+    async def _look_at_kafka(self) -> None:
         assigned = self._consumer.assignment()
         if not assigned:
             await self._consumer.topics()  # a spare replica's sign that Kafka is there
@@ -219,7 +216,7 @@ class LagWatch:
         try:
             async with asyncio.timeout(LOOK_TIMEOUT_S):
                 self._retention_s = await retention_s(self._settings, self._topics)
-        except (KafkaError, TimeoutError) as error:
+        except (DependencyError, KafkaError, OSError, TimeoutError) as error:
             log.warning("retention_unknown", error=type(error).__name__)
 
     def _tell_lag(self, partition: TopicPartition, records: int) -> None:

@@ -58,6 +58,7 @@ class Loop:
         settings: WorkerSettings,
         readiness: Readiness,
         engine: AsyncEngine,
+        breaker: Breaker,
     ) -> None:
         self._handler = handler
         self._consumer = consumer
@@ -68,9 +69,9 @@ class Loop:
         group = consumer_group(handler.name)
         self._lag = LagWatch(consumer, group, handler.topics, settings, readiness)
         self._gaps = Gaps(consumer, engine, group)
-        self._breaker = Breaker(engine, handler.name, settings, readiness)
+        self._breaker = breaker
         self._effect = Effect(
-            handler, publisher, self._retry, self._breaker, settings.worker_produce_timeout_s
+            handler, publisher, self._retry, breaker, settings.worker_produce_timeout_s
         )
         self._commits = Commits(consumer, Retry(readiness, "commit"), self._lag.committed)
         self._log = log.bind(worker=handler.name)
@@ -96,6 +97,7 @@ class Loop:
             for task in (work, *beside, stopped):
                 task.cancel()
             await asyncio.gather(work, *beside, stopped, return_exceptions=True)
+            self._lag.forget()
 
     async def _drain(self, work: asyncio.Task[None], beside: list[asyncio.Task[None]]) -> None:
         """Waits for the work to end, unless nothing would come of it; raises what has failed."""

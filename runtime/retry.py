@@ -20,15 +20,18 @@ log = structlog.get_logger()
 class Retry:
     """Repeats what fails for a dependency, for ever. Meanwhile the service is not ready."""
 
-    def __init__(self, readiness: Readiness, reason: str) -> None:
+    def __init__(
+        self, readiness: Readiness, reason: str, max_wait_s: float = BACKOFF_MAX_S
+    ) -> None:
         """`reason` is what the service tells as being in its way."""
         self._readiness = readiness
         self._reason = reason
+        self._max_wait_s = max_wait_s
         self.waiting = False
 
     async def until_done(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """What the work gives, once it no longer raises RetryError."""
-        async for attempt in _attempts():
+        async for attempt in self._attempts():
             with attempt:
                 result = await self._once(work())
         return result
@@ -57,12 +60,11 @@ class Retry:
         self.waiting = True
         self._readiness.not_ready(self._reason)
 
-
-def _attempts() -> AsyncIterable[stamina.Attempt]:
-    return stamina.retry_context(
-        on=RetryError,
-        attempts=None,
-        timeout=None,
-        wait_initial=BACKOFF_INITIAL_S,
-        wait_max=BACKOFF_MAX_S,
-    )
+    def _attempts(self) -> AsyncIterable[stamina.Attempt]:
+        return stamina.retry_context(
+            on=RetryError,
+            attempts=None,
+            timeout=None,
+            wait_initial=BACKOFF_INITIAL_S,
+            wait_max=self._max_wait_s,
+        )

@@ -66,8 +66,11 @@ async def retention_s(settings: KafkaSettings, topics: Sequence[str]) -> dict[st
             if code:
                 log.warning("retention_unknown", topic=name, error=for_code(code).__name__)
                 continue
-            kept_ms = int({entry[0]: entry[1] for entry in entries}["retention.ms"])
-            found[name] = kept_ms / 1e3 if kept_ms >= 0 else math.inf
+            told_ms = {entry[0]: entry[1] for entry in entries}.get("retention.ms")
+            if told_ms is None:
+                log.warning("retention_unknown", topic=name, error="NotTold")
+                continue
+            found[name] = int(told_ms) / 1e3 if int(told_ms) >= 0 else math.inf
     return found
 
 

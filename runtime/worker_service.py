@@ -1,14 +1,15 @@
 """A worker process: opens what the loop needs, checks it, runs, and closes in reverse."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from runtime.breaker import Breaker
 from runtime.database import dispose, new_engine, require_revision
 from runtime.errors import DependencyError, KafkaUnavailableError
 from runtime.health import Readiness, health_server
@@ -19,6 +20,7 @@ from runtime.kafka import (
     start_client,
     stop_client,
 )
+from runtime.lifecycle import unless_stopped
 from runtime.loop import Loop
 from runtime.publisher import Publisher
 from runtime.worker import Handler
@@ -72,37 +74,34 @@ async def _consume(
     Raises:
         DependencyError: Kafka is not there at the start. Later it is waited for.
     """
-    consumer = await _started_consumer(settings, handler)
+    breaker = Breaker(engine, handler.name, settings, readiness)
+    worked = False
     while not stop.is_set():
-        readiness.start_over()
-        loop = Loop(handler, consumer, publisher, settings, readiness, engine)
         try:
-            await loop.run(stop)
+            async with _consumer(settings, consumer_group(handler.name), stop) as consumer:
+                if stop.is_set():
+                    return
+                worked = True
+                readiness.start_over()
+                loop = Loop(handler, consumer, publisher, settings, readiness, engine, breaker)
+                await loop.run(stop)
         except KafkaUnavailableError as error:
             log.warning("consumer_replaced", reason=error.reason, detail=str(error))
-        finally:
-            await stop_client(consumer)
-        consumer = await _another_consumer(settings, handler, stop) or consumer
-
-
-async def _started_consumer(settings: WorkerSettings, handler: Handler) -> AIOKafkaConsumer:
-    consumer = new_consumer(settings, consumer_group(handler.name))
-    try:
-        await start_client(consumer, settings.kafka_bootstrap)
-    except BaseException:
-        await stop_client(consumer)
-        raise
-    return consumer
-
-
-async def _another_consumer(
-    settings: WorkerSettings, handler: Handler, stop: asyncio.Event
-) -> AIOKafkaConsumer | None:
-    """A consumer once Kafka lets us have one; None when `stop` was set first."""
-    while not stop.is_set():
-        await asyncio.sleep(REPLACE_PAUSE_S)
-        try:
-            return await _started_consumer(settings, handler)
         except DependencyError as error:
+            if not worked:
+                raise
             log.warning("consumer_not_started", reason=error.reason)
-    return None
+        await unless_stopped(stop, asyncio.sleep(REPLACE_PAUSE_S))
+
+
+@asynccontextmanager
+async def _consumer(
+    settings: WorkerSettings, group: str, stop: asyncio.Event
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer that has started, unless `stop` was set first; stopped however this ends."""
+    consumer = new_consumer(settings, group)
+    try:
+        await unless_stopped(stop, start_client(consumer, settings.kafka_bootstrap))
+        yield consumer
+    finally:
+        await stop_client(consumer)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
+from runtime.breaker import Breaker
 from runtime.database import dispose, new_engine
 from runtime.health import Readiness
 from runtime.kafka import new_consumer, start_client, stop_client
@@ -91,7 +92,8 @@ async def running(
         readiness, stop = Readiness(), asyncio.Event()
         engine = new_engine(settings, handler.name)
         stack.push_async_callback(dispose, engine)
-        loop = Loop(handler, consumer, out, settings, readiness, engine)
+        breaker = Breaker(engine, handler.name, settings, readiness)
+        loop = Loop(handler, consumer, out, settings, readiness, engine, breaker)
         replica = Replica(asyncio.create_task(loop.run(stop)), stop, readiness)
         try:
             yield replica

@@ -3,13 +3,19 @@
 import asyncio
 import math
 import time
+import uuid
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 import runtime.lag
+from runtime.health import Readiness
+from runtime.kafka import new_consumer, start_client, stop_client
+from runtime.lag import LagWatch
 from runtime.topics import retention_s
 from runtime.worker import Outcome, Record
 from schemas.topics import consumer_group
@@ -42,6 +48,11 @@ def until_loss_s(line: Line) -> float | None:
     return REGISTRY.get_sample_value("hookline_seconds_until_data_loss", labels)
 
 
+async def nothing(_: Sequence[Record]) -> Outcome:
+    """An effect."""
+    return Outcome()
+
+
 async def keep(line: Line, age_s: float, partition: int, value: bytes) -> None:
     """A record of this age, at the end of a partition."""
     producer = AIOKafkaProducer(bootstrap_servers=line.broker.bootstrap)
@@ -59,11 +70,7 @@ async def test_an_idle_worker_notices_that_kafka_is_away(
     broker: Broker, worker_settings: MakeWorkerSettings
 ) -> None:
     """Not ready without any traffic, and ready again by itself."""
-
-    async def effect(_: Sequence[Record]) -> Outcome:
-        return Outcome()
-
-    line = await new_line(broker, effect)
+    line = await new_line(broker, nothing)
     async with running(line, worker_settings()) as replica:
         await until(lambda: replica.readiness.reasons == [])
         with broker.paused():
@@ -76,11 +83,7 @@ async def test_a_replica_without_partitions_notices_too(
     broker: Broker, worker_settings: MakeWorkerSettings
 ) -> None:
     """It stands by for the others, and must know whether it could."""
-
-    async def effect(_: Sequence[Record]) -> Outcome:
-        return Outcome()
-
-    line = await new_line(broker, effect)
+    line = await new_line(broker, nothing)
     async with running(line, worker_settings()) as one:
         await until(lambda: one.readiness.reasons == [])
         async with running(line, worker_settings()) as spare:
@@ -111,6 +114,40 @@ async def test_the_lag_moves_while_nothing_is_committed(
         await until(lambda: lag(line) == 12)
         going_on.set()
         await until(lambda: lag(line) == 0)
+
+
+async def test_the_gauges_end_with_the_loop(
+    broker: Broker, worker_settings: MakeWorkerSettings
+) -> None:
+    """Whoever has the partitions then tells of them."""
+    line = await new_line(broker, nothing)
+    async with running(line, worker_settings()):
+        await until(lambda: lag(line) == 0 and until_loss_s(line) == math.inf)
+    assert (lag(line), until_loss_s(line)) == (None, None)
+
+
+async def test_a_retention_that_cannot_be_asked_for_stops_nobody(
+    broker: Broker, worker_settings: MakeWorkerSettings, tmp_path: Path
+) -> None:
+    """As when certificates are in the middle of their rotation: said, and asked again later."""
+    settings, topic = worker_settings(), await broker.topic()
+    consumer = new_consumer(settings, consumer_group(f"test-{uuid.uuid4().hex[:8]}"))
+    await start_client(consumer, settings.kafka_bootstrap)
+    try:
+        without = settings.model_copy(
+            update={"kafka_security_protocol": "SSL", "kafka_ssl_cafile": str(tmp_path / "none")}
+        )
+        watch = LagWatch(consumer, "a group", [topic], without, Readiness())
+        with capture_logs() as logs:
+            watching = asyncio.create_task(watch.run())
+            await until(lambda: logs or watching.done())
+        assert not watching.done()
+        watching.cancel()
+        assert [(one["event"], one["error"]) for one in logs] == [
+            ("retention_unknown", "DependencyError")
+        ]
+    finally:
+        await stop_client(consumer)
 
 
 async def test_the_time_until_loss_is_that_of_the_oldest_unread_record(

@@ -10,7 +10,8 @@ from aiokafka.errors import KafkaError
 from structlog.testing import capture_logs
 
 import runtime.worker_service
-from runtime.kafka import new_consumer
+from runtime.errors import RejectError
+from runtime.kafka import new_consumer, start_client
 from runtime.worker import Outcome, Record
 from runtime.worker_service import serve_worker
 from schemas.settings import KafkaSettings, WorkerSettings
@@ -116,3 +117,48 @@ async def test_a_replacement_waits_for_kafka(
                 await line.feed(direct, 5, start=5)
                 await kafka.heal()
                 await until(lambda: _committed(line, 10))
+
+
+async def test_dead_letters_are_counted_on_when_the_consumer_is_replaced(
+    broker: Broker, worker_settings: MakeWorkerSettings, consumers: list[AIOKafkaConsumer]
+) -> None:
+    """Too many in a row are too many, whoever read them."""
+
+    async def refuse(_: Sequence[Record]) -> Outcome:
+        raise RejectError("broken", "everything is refused")
+
+    line = await new_line(broker, refuse)
+    settings = worker_settings(worker_breaker_run=4)
+    with capture_logs() as logs:
+        async with serving(line, settings):
+            await line.feed(settings, 3)
+            await until(lambda: _committed(line, 3))
+            await end_the_fetcher(consumers[0])
+            await line.feed(settings, 5, start=3)
+            await until(lambda: any(one["event"] == "breaker_open" for one in logs))
+            await until(lambda: _committed(line, 4))
+
+
+async def test_a_consumer_that_comes_while_a_stop_is_asked_is_stopped(
+    broker: Broker,
+    worker_settings: MakeWorkerSettings,
+    consumers: list[AIOKafkaConsumer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else it would stay in its group."""
+    line, settings = await new_echo(broker), worker_settings()
+    stop = asyncio.Event()
+
+    async def start_and_ask(client: AIOKafkaConsumer, bootstrap: str) -> None:
+        await start_client(client, bootstrap)
+        if len(consumers) == 2:
+            stop.set()
+
+    monkeypatch.setattr(runtime.worker_service, "start_client", start_and_ask)
+    service = asyncio.create_task(serve_worker(line.name, lambda _: line, settings, stop))
+    await line.feed(settings, 5)
+    await until(lambda: _committed(line, 5))
+    await end_the_fetcher(consumers[0])
+    async with asyncio.timeout(30):
+        await service
+    assert [consumer._closed for consumer in consumers] == [True, True]
