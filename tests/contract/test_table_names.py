@@ -149,7 +149,17 @@ TABLES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "graph_usage": (
         ["app_id", "account_id", "pool"],
-        ["used_percent", "calls", "reserved", "reserved_until", "blocked_until", "reported_at"],
+        [
+            "used_percent",
+            "calls",
+            "calls_before",
+            "calls_since",
+            "unreported",
+            "reserved",
+            "reserved_until",
+            "blocked_until",
+            "reported_at",
+        ],
     ),
     "enrichment_tasks": (
         ["account_id", "endpoint", "object_id"],

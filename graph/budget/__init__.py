@@ -1,0 +1,1 @@
+"""How many calls may be made without one being refused."""
