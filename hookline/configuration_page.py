@@ -57,9 +57,8 @@ TAIL: Final = """\
 | `HOOKLINE_POSTGRES_BIN` | Folder of PostgreSQL's programs, instead of the packaged ones. |
 
 The services that `up` starts take the settings above from its environment as well, but not their
-addresses, secrets, ports and drain time. What `up` itself needs to reach your servers it reads from
-the variables alone, not from `_FILE`. `demo` always starts a Kafka and a PostgreSQL of its own, and
-heeds the last two.
+addresses, secrets, ports and drain time. `demo` always starts a Kafka and a PostgreSQL of
+its own, and heeds the last two. The first two may also come from files.
 """
 
 _NAMES: Final[dict[Any, str]] = {

@@ -1,8 +1,9 @@
 """Settings from the environment: every problem at once, and no secret in any message."""
 
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -12,8 +13,12 @@ from schemas.settings import PREFIX, Settings
 Model = TypeVar("Model", bound=Settings)
 
 
-def load(model: type[Model]) -> Model:
-    """The settings of one service, from the environment.
+NOTHING: Final[Mapping[str, str]] = {}
+
+
+def load(model: type[Model], given: Mapping[str, str] = NOTHING) -> Model:
+    """The settings of one service, from the environment; `given` takes the place of it, by the
+    names of the model, and may hold others'.
 
     Each may also come from a file named by `HOOKLINE_<NAME>_FILE`, as container secrets do; a
     line end at the end of the file is not part of the value.
@@ -21,9 +26,10 @@ def load(model: type[Model]) -> Model:
     Raises:
         SettingsError: with every problem, none of them showing a value.
     """
-    values, problems = _from_files(model)
+    ours = {name: value for name, value in given.items() if name in model.model_fields}
+    values, problems = _from_files(model.model_fields.keys() - ours.keys())
     try:
-        settings = model.model_validate(values)
+        settings = model.model_validate({**values, **ours})
     except ValidationError as error:
         unread = {problem.partition("_FILE: ")[0] for problem in problems}
         for item in error.errors(include_input=False, include_url=False):
@@ -40,10 +46,10 @@ def effective(settings: Settings) -> dict[str, object]:
     return settings.model_dump(mode="json")
 
 
-def _from_files(model: type[Settings]) -> tuple[dict[str, str], list[str]]:
+def _from_files(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     values: dict[str, str] = {}
     problems: list[str] = []
-    for name in model.model_fields:
+    for name in names:
         variable = PREFIX + name.upper()
         path = os.environ.get(f"{variable}_FILE")
         if not path:

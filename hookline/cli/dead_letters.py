@@ -261,14 +261,15 @@ def discard(
         from hookline.operations import recorded
 
         await settle(engine)
-        with counting_bar("dead letters", await count(engine, filters)) as advance:
+        total = await count(engine, filters)
+        with counting_bar("dead letters", total) as advance:
             meant = await give_up(engine, filters, limit, None, advance)
         if dry_run or not meant["selected"]:
             return meant, None
         confirm(f"Discard {meant['selected']} dead letters?", yes=yes)
         arguments = {**_told(filters), "max": limit, "reason_text": reason_text}
         async with recorded(engine, f"{VERB} discard", arguments) as operation:
-            with counting_bar("dead letters", meant["selected"]) as advance:
+            with counting_bar("dead letters", total) as advance:
                 counts = await give_up(engine, filters, limit, operation, advance)
         await settle(engine)
         return counts, operation.operation_id

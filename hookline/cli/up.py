@@ -1,7 +1,6 @@
 """`hookline up`: the whole pipeline on this machine, until Ctrl-C."""
 
 import asyncio
-import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -59,18 +58,19 @@ def up(
     HOOKLINE_KAFKA_BOOTSTRAP or HOOKLINE_DATABASE_URL, or both.
     """
     from hookline.cli.progress import download_progress, say  # noqa: PLC0415
+    from hookline.embedded.elsewhere import named_elsewhere  # noqa: PLC0415
     from hookline.embedded.pipeline import Plan  # noqa: PLC0415
-    from hookline.embedded.stack import Elsewhere  # noqa: PLC0415
 
     counts = worker_counts(workers)
-    servers = {
-        name: os.environ.get(f"HOOKLINE_{name.upper()}", "")
-        for name in ("kafka_bootstrap", "database_url")
-    }
+    elsewhere = named_elsewhere()
     with download_progress() as progress:
-        plan = Plan(data, port, counts, say, progress, Elsewhere(**servers))
-        for name in filter(servers.get, servers):
-            say(f"HOOKLINE_{name.upper()} is set: that server is used, and no private one started.")
+        plan = Plan(data, port, counts, say, progress, elsewhere)
+        for name in ("kafka_bootstrap", "database_url"):
+            if getattr(elsewhere, name):
+                say(
+                    f"HOOKLINE_{name.upper()} is set: that server is used, and no private one "
+                    "started."
+                )
         ready = asyncio.run(_run(plan))
     if not ready:
         raise typer.Exit(1)

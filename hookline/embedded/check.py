@@ -1,12 +1,10 @@
 """Checks the environment of what is to run, before anything is started."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from pydantic import ValidationError
-
+from runtime.configuration import load
 from runtime.errors import SettingsError
 from schemas.settings import (
-    PREFIX,
     IngestSettings,
     MigrateSettings,
     Settings,
@@ -31,17 +29,11 @@ def check_environment(given: Mapping[str, str]) -> None:
     Raises:
         SettingsError: with every problem at once, none of them showing a value.
     """
-    problems = {problem for model in SERVICES for problem in _problems(model, given)}
+    problems: set[str] = set()
+    for model in SERVICES:
+        try:
+            load(model, given)
+        except SettingsError as error:
+            problems.update(error.problems)
     if problems:
         raise SettingsError(sorted(problems))
-
-
-def _problems(model: type[Settings], given: Mapping[str, str]) -> Iterable[str]:
-    try:
-        model.model_validate(
-            {name: value for name, value in given.items() if name in model.model_fields}
-        )
-    except ValidationError as error:
-        for item in error.errors(include_input=False, include_url=False):
-            message = item["msg"].removeprefix("Value error, ")
-            yield f"{PREFIX}{str(item['loc'][0]).upper()}: {message}"

@@ -26,6 +26,7 @@ from hookline.embedded.ports import HOST, is_free, port_for
 from hookline.embedded.stack import PRIVATE, Elsewhere, EmbeddedStack, first_error
 from hookline.embedded.state import Kept, State, remove_state, write_state
 from migrations.apply import migrate
+from runtime.configuration import load
 from runtime.errors import HooklineError
 from runtime.topics import apply_topics
 from schemas.settings import MigrateSettings, TopicsSettings
@@ -106,8 +107,8 @@ class Pipeline:
         """Prepares topics and tables, then starts the services and awaits that they are ready."""
         self._plan.announce("Preparing topics and tables …")
         await _together(
-            apply_topics(TopicsSettings(kafka_bootstrap=self._stack.kafka_bootstrap)),
-            migrate(MigrateSettings.model_validate({"database_url": self._stack.database_url})),
+            apply_topics(load(TopicsSettings, {"kafka_bootstrap": self._stack.kafka_bootstrap})),
+            migrate(load(MigrateSettings, {"database_url": self._stack.database_url})),
         )
         self._plan.announce("Starting ingest and workers …")
         self._children.append(self._service("ingest", ["ingest"]))
@@ -207,7 +208,7 @@ def _checked(plan: Plan, kept: Kept) -> TopicsSettings:
         "verify_token": kept.verify_token,
     }
     check_environment(given)
-    return TopicsSettings(kafka_bootstrap=given["kafka_bootstrap"])
+    return load(TopicsSettings, given)
 
 
 def _choose_ingest_port(plan: Plan, kept: Kept) -> None:

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from hookline.embedded.child import Announce, Child, Program, pids_of, stop_all
 from hookline.embedded.download import downloaded
+from hookline.embedded.elsewhere import PRIVATE, Elsewhere
 from hookline.embedded.jars import Progress
 from hookline.embedded.java import find_java
 from hookline.embedded.kafka import Kafka
@@ -18,16 +18,6 @@ from hookline.embedded.reaper import Reaper
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 """As services take it when they are told nothing else."""
 
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """Servers that are not ours to start: an address each, or nothing for a private one."""
-
-    kafka_bootstrap: str = ""
-    database_url: str = field(default="", repr=False)
-
-
-PRIVATE: Final = Elsewhere()
 
 __all__ = ["PRIVATE", "Announce", "Elsewhere", "EmbeddedStack", "first_error"]
 

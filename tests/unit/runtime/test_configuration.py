@@ -252,3 +252,13 @@ def test_any_environment_is_loaded_or_refused_with_problems(
     except SettingsError as error:
         found = error.problems
     assert {problem.partition(":")[0] for problem in found} <= set(names)
+
+
+def test_what_is_given_takes_the_place_of_the_environment(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of variables and of files; what other models are given is passed over."""
+    give(environment, {"KAFKA_BOOTSTRAP": "there:1", "DATABASE_URL_FILE": str(tmp_path / "none")})
+    given = {"kafka_bootstrap": "here:1", "database_url": "postgresql://h/d", "verify_token": "t"}
+    assert load(KafkaSettings, given).kafka_bootstrap == "here:1"
+    assert load(MigrateSettings, given).database_url.get_secret_value() == "postgresql://h/d"
