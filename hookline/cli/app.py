@@ -6,6 +6,7 @@ from hookline.cli import (
     audit,
     dead_letters,
     demo,
+    enrichment,
     env,
     rebuild,
     replay,
@@ -34,5 +35,6 @@ app.command("replay")(replay.replay)
 app.command("rebuild")(rebuild.rebuild)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("migrate")(services.migrate)
+app.add_typer(enrichment.app, name="enrichment")
 app.add_typer(services.topics, name="topics")
 app.add_typer(simulate.app, name="simulate")

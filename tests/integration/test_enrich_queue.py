@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from hookline.enrichment.standing import standings
 from schemas.enriched import Endpoint, Read, Status
 from schemas.tables import accounts, enrichment_tasks, graph_reads
 from workers.enrich.queue import Due, Queue, Recorded, TaskState
@@ -180,3 +181,16 @@ async def test_what_is_still_open_waits_for_its_next_turn(
         )
     assert await queue.take(COMMENTS, 5) == []
     assert await queue.left_behind(5) == []
+
+
+async def test_the_standing_of_each_account(queue: Queue, engine: AsyncEngine) -> None:
+    """What waits, also for accounts that nobody has connected."""
+    stranger = "17841400000000004"
+    await queue.put([new_task("1"), new_task("2"), new_task("3", account_id=stranger)])
+    (task,) = await queue.take(COMMENTS, 1)
+    await queue.record([recorded(task)], [state(task)], [])
+    await queue.published([recorded(task)])
+    found = {one.account_id: one for one in await standings(engine)}
+    assert (found[ACCOUNT].waiting, found[ACCOUNT].due, found[ACCOUNT].read_last_hour) == (1, 1, 1)
+    assert found[ACCOUNT].clears_in == timedelta(hours=1)
+    assert (found[stranger].state, found[stranger].waiting) == ("not_connected", 1)

@@ -1,0 +1,1 @@
+"""How far enrichment is: what waits, for what, and how long."""
