@@ -12,6 +12,7 @@ from hookline.rebuild.line import Handles, settled
 from hookline.replay.batch import BATCH_BYTES, BATCH_RECORDS, Batch
 from hookline.replay.ground import Ground
 from hookline.replay.ledger import Ledger, counts_of
+from hookline.replay.letters import new_letters
 from hookline.replay.order import ReplayError
 from hookline.replay.told import told_by
 from runtime.breaker import Tally as Breaker
@@ -56,18 +57,20 @@ class Stage:
             DependencyError: PostgreSQL or Kafka was away for 30 s.
             ReplayError: too many records became dead letters.
         """
-        outcome = Outcome()
+        outcome, new = Outcome(), list[DeadLetter]()
         try:
             async for attempt in stamina.retry_context(
                 on=RetryError, attempts=None, timeout=PATIENCE_S, wait_max=2.0
             ):
                 with attempt:
                     outcome = await self._effect(batch)
+                    if self._publisher is not None:
+                        new = await new_letters(self._held, outcome.dead)
         except RetryError as error:
             raise DependencyError(f"PostgreSQL cannot be used ({error}). Does it run?") from error
         if self._publisher is None:
             return
-        letters = [_letter_record(letter) for letter in outcome.dead]
+        letters = [_letter_record(letter) for letter in new]
         await _publish(self._publisher, [*outcome.results, *letters])
         dead = {_sign(letter) for letter in outcome.dead}
         tripped = self._breaker.add([_sign(record) in dead for record in batch.records])

@@ -498,6 +498,20 @@ async def test_failures_are_counted_and_become_letters(stored: Stored, broker: B
     assert await stored.number(state) == 1
 
 
+async def test_a_record_that_has_a_letter_gets_no_second_one(
+    stored: Stored, broker: Broker
+) -> None:
+    """From the archive a record has no place in a topic; its delivery tells that it is the same."""
+    order = stored.window.order("dedupe", origin="archive", field="other")
+    ends = await broker.ends([DEAD_LETTERS])
+    known = await stored.replay(order)
+    assert known.counts["failed"] > 0
+    assert await broker.ends([DEAD_LETTERS]) == ends
+    await stored.execute("UPDATE hookline.dead_letters SET state = 'resolved'")
+    again = await stored.replay(order)
+    assert len(await broker.new_records(ends)) == again.counts["failed"] == known.counts["failed"]
+
+
 async def test_beside_live_traffic_its_groups_stay(stored: Stored, broker: Broker) -> None:
     """Live workers at work meanwhile: all they are sent is stored, their offsets are theirs alone,
     and no group of the replay's is left.
