@@ -19,6 +19,8 @@ def exports(state: State) -> dict[str, str]:
         "DATABASE_URL": state.database_url,
         "APP_SECRETS": f"{state.app_id}:{state.app_secret}",
         "VERIFY_TOKEN": state.verify_token,
+        "VAULT_KEYS": state.vault_keys,
+        "GRAPH_URL": state.graph_url,
     }
     return {PREFIX + name: value for name, value in values.items()}
 

@@ -5,18 +5,18 @@ from collections.abc import Mapping
 from runtime.configuration import load
 from runtime.errors import SettingsError
 from schemas.settings import (
+    EnrichSettings,
     IngestSettings,
     MigrateSettings,
     Settings,
     TopicsSettings,
-    WorkerSettings,
 )
 
 SERVICES: tuple[type[Settings], ...] = (
     TopicsSettings,
     MigrateSettings,
     IngestSettings,
-    WorkerSettings,
+    EnrichSettings,
 )
 
 

@@ -29,19 +29,21 @@ from migrations.apply import migrate
 from runtime.configuration import load
 from runtime.errors import HooklineError
 from runtime.topics import apply_topics
-from schemas.settings import MigrateSettings, TopicsSettings
+from schemas.settings import GraphSettings, MigrateSettings, TopicsSettings
 from workers.registry import WORKERS
 
 PROBE_TIMEOUT_S: Final = 2.0
 
 DRAIN_TIMEOUT_S: Final = 2.0
+"""Leaves a service time to close what it has open before it is killed."""
 
 BREAKER_OPEN: Final = "breaker_open"
+
+GRAPH_URL: Final = "HOOKLINE_GRAPH_URL"
 
 SIMULATED: Final = {"HOOKLINE_WORKER_BREAKER_RATIO": "0.1"}
 """What services are told when the simulator is Meta: one in a hundred of its deliveries cannot be
 read, on purpose, which would otherwise stop dedupe."""
-"""Leaves a service time to close what it has open before it is killed."""
 
 
 class PortTakenError(HooklineError):
@@ -101,6 +103,8 @@ class Pipeline:
             app_id=self._kept.app_id,
             app_secret=self._kept.app_secret,
             verify_token=self._kept.verify_token,
+            vault_keys=self._kept.vault_keys,
+            graph_url=self._graph_url(),
         )
 
     async def start(self) -> None:
@@ -147,6 +151,12 @@ class Pipeline:
         )
         return self._stack.child(program)
 
+    def _graph_url(self) -> str:
+        given = {"app_secrets": self._kept.app_secrets, "vault_keys": self._kept.vault_keys}
+        if GRAPH_URL in self._plan.environment:
+            given["graph_url"] = self._plan.environment[GRAPH_URL]
+        return load(GraphSettings, given).graph_url
+
     def _environment(self, name: str, port: int) -> dict[str, str]:
         given = {
             **self._plan.environment,
@@ -154,6 +164,7 @@ class Pipeline:
             "HOOKLINE_DATABASE_URL": self._stack.database_url,
             "HOOKLINE_APP_SECRETS": self._kept.app_secrets,
             "HOOKLINE_VERIFY_TOKEN": self._kept.verify_token,
+            "HOOKLINE_VAULT_KEYS": self._kept.vault_keys,
             "HOOKLINE_INGEST_HOST": HOST,
             "HOOKLINE_METRICS_HOST": HOST,
             "HOOKLINE_INGEST_PORT" if name == "ingest" else "HOOKLINE_METRICS_PORT": str(port),
@@ -206,6 +217,7 @@ def _checked(plan: Plan, kept: Kept) -> TopicsSettings:
         "database_url": plan.elsewhere.database_url or f"postgresql://{HOST}/private",
         "app_secrets": kept.app_secrets,
         "verify_token": kept.verify_token,
+        "vault_keys": kept.vault_keys,
     }
     check_environment(given)
     return load(TopicsSettings, given)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hookline.embedded.lock import holder
 from runtime.errors import DependencyError, HooklineError
+from runtime.vault import new_key
 
 STATE_FILE: Final = "state.json"
 KEPT_FILE: Final = "settings.json"
@@ -27,6 +28,8 @@ class State(BaseModel):
     app_id: str
     app_secret: str
     verify_token: str
+    vault_keys: str
+    graph_url: str
 
 
 class KeptSettingsError(HooklineError):
@@ -41,6 +44,7 @@ class Kept(BaseModel):
     app_id: str = Field(pattern="^[A-Za-z0-9]+$")
     app_secret: str = Field(pattern="^[^,\\s]+$")
     verify_token: str = Field(pattern="^\\S+$")
+    vault_keys: str = Field(pattern="^\\S+$", default_factory=new_key)
     ports: dict[str, int] = {}
 
     @property

@@ -29,6 +29,8 @@ STATE = State(
     app_id="1",
     app_secret="s",
     verify_token="v",
+    vault_keys="k",
+    graph_url="https://graph.facebook.com",
 )
 
 
