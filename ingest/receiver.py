@@ -15,6 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import Counter
 
 from ingest.acks import Acks
+from ingest.answer import accepted
 from ingest.delivery_id import uuid7
 from ingest.inflight import InflightBytes
 from ingest.signature import HEADER, SignatureError, signature_digest, signing_app
@@ -117,7 +118,7 @@ class Receiver:
         for acks in self._pending:
             acks.expire()
 
-    async def receive(self, request: web.Request) -> web.Response:
+    async def receive(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answers `POST /webhooks/instagram`."""
         started = time.perf_counter()
         try:
@@ -129,9 +130,9 @@ class Receiver:
             return _refuse(RefusalError(503, "internal_error", "The delivery was not accepted."))
         outcome.inc()
         metrics.INGEST_SECONDS.observe(time.perf_counter() - started)
-        return web.Response(text="ok")
+        return accepted(request)
 
-    async def _accept(self, request: web.Request) -> Counter:
+    async def _accept(self, request: web.BaseRequest) -> Counter:
         """Returns when the delivery is in every topic that it belongs to, or in the spool.
 
         Gives what counts it.
@@ -152,7 +153,7 @@ class Receiver:
             await self._store(self._spool, entry, held=acks is None)
         return self._spooled
 
-    def _check_head(self, request: web.Request) -> str:
+    def _check_head(self, request: web.BaseRequest) -> str:
         """What can be refused before the body is read. Gives the signature's digest."""
         headers = request.headers
         encoding = headers.get("Content-Encoding")
@@ -170,7 +171,7 @@ class Receiver:
                 413, "body_too_large", f"The body is larger than {limit_bytes} bytes."
             )
 
-    async def _read(self, request: web.Request) -> bytes:
+    async def _read(self, request: web.BaseRequest) -> bytes:
         """The whole body. Its bytes are held until the caller releases them."""
         content = request.content
         if content.is_eof():  # a small body came with its head: there is no wait
@@ -206,7 +207,7 @@ class Receiver:
         if not self._inflight.hold(size_bytes):
             raise RefusalError(503, "inflight_limit", "Too many bytes wait for Kafka.")
 
-    def _verify(self, request: web.Request, digest: str, body: bytes) -> _Signed:
+    def _verify(self, request: web.BaseRequest, digest: str, body: bytes) -> _Signed:
         try:
             app_id = signing_app(self._secrets, body, digest)
         except SignatureError as error:
