@@ -1,12 +1,12 @@
 """The ingest process: one port, one producer. Owns start, readiness and drain."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiokafka.errors import KafkaError
 
 from ingest.handshake import Refusal, answer_handshake
@@ -25,6 +25,8 @@ CLOSE_TIMEOUT_S: Final = 1.0
 LINGERING_S: Final = 1.0
 
 log = structlog.get_logger()
+
+Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 async def serve(settings: IngestSettings, stop: asyncio.Event, *, shared_port: bool) -> None:
@@ -53,14 +55,15 @@ async def _listening(
     settings: IngestSettings, receiver: Receiver, publisher: Publisher, shared_port: bool
 ) -> AsyncIterator[None]:
     """The open port. Leaving closes the listener first and waits for what it accepted."""
-    runner = web.AppRunner(
-        build_app(settings, receiver, publisher),
+    server = web.Server(
+        build_handler(settings, receiver, publisher),
         access_log=None,
         auto_decompress=False,
-        shutdown_timeout=settings.drain_timeout_s + CLOSE_TIMEOUT_S,
         lingering_time=LINGERING_S,
     )
+    runner = web.ServerRunner(server, shutdown_timeout=settings.drain_timeout_s + CLOSE_TIMEOUT_S)
     await runner.setup()
+    watch = asyncio.create_task(receiver.watch())
     try:
         site = web.TCPSite(
             runner,
@@ -76,15 +79,17 @@ async def _listening(
         expiry = loop.call_later(settings.drain_timeout_s, receiver.expire)
         await runner.cleanup()
         expiry.cancel()
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
 
 
-def build_app(
-    settings: IngestSettings, receiver: Receiver, publisher: Publisher
-) -> web.Application:
-    """The routes of design B2."""
+def build_handler(settings: IngestSettings, receiver: Receiver, publisher: Publisher) -> Handler:
+    """The routes of design B2, as a table: an Application's way to a handler, through resources,
+    match info and signals, costs each delivery a tenth of its time.
+    """
     verify_token = settings.verify_token.get_secret_value().encode()
 
-    async def handshake(request: web.Request) -> web.Response:
+    async def handshake(request: web.BaseRequest) -> web.Response:
         answer = answer_handshake(request.query, verify_token)
         if isinstance(answer, Refusal):
             log.warning("handshake_refused", reason=answer.reason)
@@ -92,28 +97,36 @@ def build_app(
         log.info("handshake_answered")
         return web.Response(text=answer)
 
-    async def readyz(_: web.Request) -> web.Response:
+    async def readyz(_: web.BaseRequest) -> web.Response:
         if receiver.draining:
             return ready_response(["draining"])
         # With a spool it does its work without Kafka.
         return ready_response([] if receiver.spools else await _kafka_problems(publisher))
 
-    async def watching(_: web.Application) -> AsyncIterator[None]:
-        watch = asyncio.create_task(receiver.watch())
-        yield
-        watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
+    handlers: dict[tuple[str, str], Handler] = {
+        (PATH, "POST"): receiver.receive,
+        (PATH, "GET"): handshake,
+    }
+    for path, page in (("/livez", livez), ("/readyz", readyz), ("/metrics", metrics_page)):
+        handlers[path, "GET"] = handlers[path, "HEAD"] = page
 
-    app = web.Application()
-    app.cleanup_ctx.append(watching)
-    app.router.add_post(PATH, receiver.receive)
-    app.router.add_get(PATH, handshake, allow_head=False)
-    app.router.add_get("/livez", livez)
-    app.router.add_get("/readyz", readyz)
-    app.router.add_get("/metrics", metrics_page)
-    app.router.add_route("*", PATH, _method_not_allowed)
-    app.router.add_route("*", "/{path:.*}", _not_found)
-    return app
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        handler = handlers.get((request.path, request.method))
+        if handler is None:
+            handler = _method_not_allowed if request.path == PATH else _not_found
+        elif "Expect" in request.headers:
+            await _meet(request)
+        return await handler(request)
+
+    return handle
+
+
+async def _meet(request: web.BaseRequest) -> None:
+    """Asks for the body where the sender waits to be asked."""
+    if request.headers["Expect"].lower() != "100-continue":
+        raise web.HTTPExpectationFailed
+    if request.version >= HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 async def _kafka_problems(publisher: Publisher) -> list[str]:
@@ -129,10 +142,10 @@ async def _kafka_problems(publisher: Publisher) -> list[str]:
     return []
 
 
-async def _method_not_allowed(_: web.Request) -> web.Response:
+async def _method_not_allowed(_: web.BaseRequest) -> web.Response:
     headers = {"Allow": "GET, POST"}
     return error_response(405, "method_not_allowed", "Only GET and POST are served here.", headers)
 
 
-async def _not_found(_: web.Request) -> web.Response:
+async def _not_found(_: web.BaseRequest) -> web.Response:
     return error_response(404, "not_found", "Nothing is served at this path.")

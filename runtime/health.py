@@ -33,12 +33,12 @@ class Readiness:
         self._reasons.add(reason)
 
 
-async def livez(_: web.Request) -> web.Response:
+async def livez(_: web.BaseRequest) -> web.Response:
     """The process answers, so it lives."""
     return web.Response(text="ok")
 
 
-async def metrics_page(_: web.Request) -> web.Response:
+async def metrics_page(_: web.BaseRequest) -> web.Response:
     """All metrics of this service."""
     return web.Response(body=metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE})
 

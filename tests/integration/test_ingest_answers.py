@@ -196,6 +196,7 @@ async def test_an_encoded_body_is_refused(ingest: Ingest, broker: Broker, encodi
         ("PUT", PATH, 405, "method_not_allowed"),
         ("DELETE", PATH, 405, "method_not_allowed"),
         ("OPTIONS", PATH, 405, "method_not_allowed"),
+        ("POST", "/livez", 404, "not_found"),
     ],
 )
 async def test_what_is_not_served_is_told_in_json(
@@ -251,6 +252,21 @@ async def test_the_service_tells_its_state(ingest: Ingest) -> None:
     after = await _counted(ingest)
     for outcome in ("accepted", "signature_missing"):
         assert after.get(outcome, 0) == before.get(outcome, 0) + 1
+
+
+async def test_a_probe_may_ask_for_the_head_alone(ingest: Ingest) -> None:
+    """As with any page; what is not there is told by its status."""
+    for path, status in (("/livez", 200), ("/readyz", 200), ("/metrics", 200), (PATH, 405)):
+        answer = await ingest.ask("HEAD", path)
+        assert (answer.status, answer.body) == (status, b"")
+
+
+async def test_a_sender_that_waits_to_be_asked_is_asked(ingest: Ingest) -> None:
+    """And its delivery is accepted. Senders wait like this before large bodies."""
+    assert (await ingest.ask("GET", "/livez", expect100=True)).body == b"ok"
+    body = body_of("comments")
+    given = headers(body, SECRET)
+    assert (await ingest.ask("POST", PATH, data=body, headers=given, expect100=True)).status == 200
 
 
 async def _counted(ingest: Ingest) -> dict[str, float]:

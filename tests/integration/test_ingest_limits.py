@@ -4,10 +4,11 @@ import asyncio
 import time
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer, TestClient
 
 from ingest.receiver import Receiver
-from ingest.service import PATH, build_app
+from ingest.service import PATH, build_handler
 from runtime.errors import DependencyError
 from runtime.publisher import Publisher
 from schemas.topics import RAW_TOPICS
@@ -123,8 +124,9 @@ async def test_a_draining_process_is_not_ready(broker: Broker) -> None:
     settings = ingest_settings(broker.bootstrap)
     async with Publisher(settings) as publisher:
         receiver = Receiver(settings, publisher)
-        server = TestServer(build_app(settings, receiver, publisher))
-        async with TestClient(server) as client:
+        server = RawTestServer(build_handler(settings, receiver, publisher))
+        client: TestClient[web.BaseRequest, None] = TestClient(server)
+        async with client:
             assert (await client.get("/readyz")).status == 200
             receiver.draining = True
             answer = await client.get("/readyz")
