@@ -38,7 +38,9 @@ async def serve(settings: IngestSettings, stop: asyncio.Event, *, shared_port: b
     """
     late_topics = list(RAW_TOPICS) if settings.ingest_spool_dir else ()
     async with AsyncExitStack() as stack:
-        publisher = await stack.enter_async_context(Publisher(settings, late_topics=late_topics))
+        publisher = await stack.enter_async_context(
+            Publisher(settings, late_topics=late_topics, turns=True)
+        )
         if publisher.usable:
             await require_topics(publisher.producer, RAW_TOPICS)
             await publisher.learn(list(RAW_TOPICS))

@@ -36,6 +36,9 @@ REQUEST_BYTES: Final = 48 * 1024 * 1024
 """What a round carries, but for a larger record alone. The producer sends it in one request, and a
 broker hangs up on requests above `socket.request.max.bytes` (100 MiB)."""
 
+TURN: Final = 6
+"""With turns, so many partitions go with a round at once."""
+
 FLUSH_TIMEOUT_S: Final = 3.0
 RESTART_DELAY_S: Final = 0.5
 
@@ -117,13 +120,19 @@ class Publisher:
         *,
         request_timeout_ms: int = REQUEST_TIMEOUT_MS,
         late_topics: Sequence[str] = (),
+        turns: bool = False,
     ) -> None:
         """After `request_timeout_ms` without an answer a connection is taken for lost; what was
         sent on it is sent again on another.
 
         With `late_topics` it opens without Kafka, too, and is usable for these topics once Kafka
         is there and has them.
+
+        With `turns`, half of many partitions go with a round, and the other half with the next.
+        That suits callers who go on as each record is acked: were all taken always, the next
+        records would come all at once, too, and this process and Kafka wait for each other.
         """
+        self._turns = turns
         self._late_topics = late_topics
         self._settings = settings
         self._request_timeout_ms = request_timeout_ms
@@ -248,7 +257,7 @@ class Publisher:
         batches: list[_Batch] = []
         room_bytes = REQUEST_BYTES
         try:
-            for partition in list(lanes):
+            for partition in list(lanes)[: _turn(len(lanes)) if self._turns else None]:
                 lane = lanes.get(partition)
                 if lane is None:
                     continue  # abandoned meanwhile
@@ -365,6 +374,11 @@ class Publisher:
             await require_topics(producer, unknown)
             for topic in unknown:
                 self._partitions[topic] = len(await producer.partitions_for(topic))
+
+
+def _turn(lanes: int) -> int:
+    """How many of so many waiting lanes go with the next round."""
+    return max(TURN, (lanes + 1) // 2)
 
 
 def _fill(batch: BatchBuilder, lane: deque[_Waiting], taken: list[_Waiting]) -> BatchBuilder:

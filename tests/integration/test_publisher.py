@@ -7,8 +7,9 @@ from contextlib import ExitStack
 import pytest
 
 from runtime.errors import KafkaUnavailableError, RejectError
+from runtime.kafka import partition_of
 from runtime.publisher import OutRecord, Publisher
-from tests.integration.broker import WAIT_S, Broker, grown
+from tests.integration.broker import WAIT_S, Broker, grown, until
 from tests.integration.conftest import MakeWorkerSettings
 
 HEADERS = [("a", b"1"), ("a", b"2"), ("empty", b"")]
@@ -144,3 +145,35 @@ async def test_leaving_without_kafka_ends_every_wait(
             values = [bytes(300_000) for _ in range(6)]
             acks = [publisher.publish(record) for record in records(topic, values, b"key")]
         assert [type(failure) for failure in await done(acks)] == [KafkaUnavailableError] * 6
+
+
+@pytest.mark.parametrize(
+    ("turns", "partitions", "first"), [(False, 20, 20), (True, 20, 10), (True, 9, 6), (True, 5, 5)]
+)
+async def test_partitions_take_turns_where_asked(
+    broker: Broker,
+    worker_settings: MakeWorkerSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    turns: bool,
+    partitions: int,
+    first: int,
+) -> None:
+    """Half of many go with the first round, few go together; nothing is left behind."""
+    topic = await broker.topic(partitions=partitions)
+    keys = {partition_of(b"%d" % number, partitions): b"%d" % number for number in range(999)}
+    sent: list[int] = []
+    sent_at_acks: list[int] = []
+    async with Publisher(worker_settings(), turns=turns) as publisher:
+        await publisher.learn([topic])
+        send_batch = publisher.producer.send_batch
+
+        async def noted(batch: object, topic: str, *, partition: int) -> object:
+            sent.append(partition)
+            return await send_batch(batch, topic, partition=partition)
+
+        monkeypatch.setattr(publisher.producer, "send_batch", noted)
+        for record in records(topic, keys.values()):
+            publisher.submit(record, lambda _: sent_at_acks.append(len(sent)))
+        await until(lambda: len(sent_at_acks) == partitions)
+    assert sent == list(keys)
+    assert sent_at_acks[:first] == [first] * first
