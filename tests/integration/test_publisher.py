@@ -165,6 +165,8 @@ async def test_partitions_take_turns_where_asked(
     sent_at_acks: list[int] = []
     async with Publisher(worker_settings(), turns=turns) as publisher:
         await publisher.learn([topic])
+        # Before that, the leaders of a new topic may not be known yet.
+        await done([publisher.publish(record) for record in records(topic, keys.values())])
         send_batch = publisher.producer.send_batch
 
         async def noted(batch: object, topic: str, *, partition: int) -> object:
