@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import takewhile
-from typing import Final, NamedTuple
+from typing import Final
 
 import structlog
 from aiohttp import ClientError, StreamReader, web
@@ -48,12 +48,6 @@ class RefusalError(Exception):
         self.status = status
         self.reason = reason
         self.message = message
-
-
-class _Signed(NamedTuple):
-    app_id: str
-    signature: str
-    body: bytes
 
 
 _INCOMPLETE: Final = (ClientError, ConnectionError, HttpProcessingError)
@@ -140,7 +134,8 @@ class Receiver:
         digest = self._check_head(request)
         body = await self._read(request)
         try:
-            entry = _entry(self._verify(request, digest, body))
+            app_id = self._verify(digest, body)
+            entry = _entry(app_id, request.headers[HEADER], body)
             to_kafka = self._spool is None or self._publisher.usable
             acks = self._publish(entry) if to_kafka else None
         except BaseException:
@@ -207,12 +202,12 @@ class Receiver:
         if not self._inflight.hold(size_bytes):
             raise RefusalError(503, "inflight_limit", "Too many bytes wait for Kafka.")
 
-    def _verify(self, request: web.BaseRequest, digest: str, body: bytes) -> _Signed:
+    def _verify(self, digest: str, body: bytes) -> str:
+        """The app that signed."""
         try:
-            app_id = signing_app(self._secrets, body, digest)
+            return signing_app(self._secrets, body, digest)
         except SignatureError as error:
             raise RefusalError(401, error.reason, _MESSAGES[error.reason]) from error
-        return _Signed(app_id, request.headers[HEADER], body)
 
     def _publish(self, entry: Entry) -> Acks:
         size_bytes = len(entry.body)
@@ -230,7 +225,7 @@ class Receiver:
         """
         self._pending[acks] = time.monotonic() + self._wait_s
         try:
-            await acks.wait()
+            await acks.all
             reached(CrashPoint.INGEST_ACKED)
         except KafkaUnavailableError as error:
             if self._spool is not None:
@@ -278,19 +273,14 @@ class Receiver:
         return RefusalError(status, reason, f"Not done within {timeout_s:g} s.")
 
 
-def _entry(signed: _Signed) -> Entry:
+def _entry(app_id: str, signature: str, body: bytes) -> Entry:
     """The delivery as it is published."""
     now_us = time.time_ns() // 1000
-    delivery = Delivery(
-        uuid7(now_us // 1000, os.urandom(10)),
-        datetime.fromtimestamp(now_us / 1_000_000, UTC),
-        signed.app_id,
-        signed.signature,
-        "webhook",
-        signed.body,
-    )
-    topics = tuple(raw_topic(field) for field in fields_in(signed.body))
-    return Entry(topics, body_key(signed.body), delivery_headers(delivery), signed.body)
+    delivery_id = uuid7(now_us // 1000, os.urandom(10))
+    received_at = datetime.fromtimestamp(now_us / 1_000_000, UTC)
+    delivery = Delivery(delivery_id, received_at, app_id, signature, "webhook", body)
+    topics = tuple(map(raw_topic, fields_in(body)))
+    return Entry(topics, body_key(body), delivery_headers(delivery), body)
 
 
 def _incomplete() -> RefusalError:

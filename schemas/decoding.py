@@ -89,8 +89,12 @@ def _checked(body: bytes, document: Any) -> Any:
     Raises:
         UnreadableError: `too_deep`.
     """
-    # Every level opens a bracket: few brackets need no closer look.
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth_exceeds(document):
+    # Every level opens a bracket: few bytes or brackets need no closer look.
+    if (
+        len(body) > MAX_DEPTH
+        and body.count(b"[") + body.count(b"{") > MAX_DEPTH
+        and _depth_exceeds(document)
+    ):
         raise UnreadableError("too_deep")
     return document
 
