@@ -17,6 +17,7 @@ from runtime.errors import (
     DependencyError,
     RejectError,
     SchemaBehindError,
+    StatementTimeoutError,
     StopError,
 )
 from schemas.settings import DatabaseSettings
@@ -24,6 +25,9 @@ from schemas.tables import REVISION, SCHEMA
 
 CONNECT_TIMEOUT_S: Final = 5.0
 STATEMENT_TIMEOUT_S: Final = 60.0
+
+ANSWER_MARGIN_S: Final = 1.0
+"""What PostgreSQL gets to say that a statement took too long. Then the connection is lost."""
 
 IDLE_IN_TRANSACTION_TIMEOUT_S: Final = 5.0
 """What a service does within a transaction takes it milliseconds between two statements. When its
@@ -37,6 +41,8 @@ server being set up.
 Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
 
+_STATEMENT_ENDED: Final = "57014"
+
 _REJECTED: Final = ("22", "23", "54")
 """Data that no column takes: values out of range, constraints, limits of the program."""
 
@@ -49,12 +55,17 @@ def new_engine(
 ) -> AsyncEngine:
     """An engine for one service. Connects when first used; the caller disposes of it.
 
-    Without a `command_timeout_s` its transactions may also rest for as long as they like.
+    PostgreSQL ends a statement after `command_timeout_s`; without it, transactions may also rest
+    for as long as they like.
     """
     url = make_url(settings.database_url.get_secret_value())
     if mode := url.query.get("sslmode"):  # libpq's word for what asyncpg calls ssl
         url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
-    rest_s = IDLE_IN_TRANSACTION_TIMEOUT_S if command_timeout_s is not None else 0
+    ended_s = rest_s = 0.0  # which is never
+    lost_s: float | None = None
+    if command_timeout_s is not None:
+        ended_s, rest_s = command_timeout_s, IDLE_IN_TRANSACTION_TIMEOUT_S
+        lost_s = command_timeout_s + ANSWER_MARGIN_S
     return create_async_engine(
         url.set(drivername="postgresql+asyncpg"),
         pool_size=4,
@@ -62,11 +73,12 @@ def new_engine(
         hide_parameters=True,
         connect_args={
             "timeout": CONNECT_TIMEOUT_S,
-            "command_timeout": command_timeout_s,
+            "command_timeout": lost_s,
             "server_settings": {
                 "application_name": f"hookline.{service}",
                 "timezone": "UTC",
                 "jit": "off",
+                "statement_timeout": f"{ended_s * 1000:.0f}ms",
                 "idle_in_transaction_session_timeout": f"{rest_s * 1000:.0f}ms",
             },
         },
@@ -97,11 +109,23 @@ def _translate(error: DBAPIError) -> Exception:
         if error.connection_invalidated or isinstance(error, InterfaceError):
             return DatabaseUnavailableError(type(error.orig).__name__)
         return StopError(f"the database driver refused: {type(error.orig).__name__}")
+    if state == _STATEMENT_ENDED:
+        return StatementTimeoutError(f"sqlstate {state}")
     if state.startswith(_RETRIED):
         return DatabaseUnavailableError(f"sqlstate {state}")
     if state.startswith(_REJECTED):
-        return RejectError(f"sqlstate_{state}", type(error.orig).__name__)
+        return RejectError(f"sqlstate_{state}", _refusal(error))
     return StopError(f"PostgreSQL refused a statement: sqlstate {state}")
+
+
+def _refusal(error: DBAPIError) -> str:
+    """What PostgreSQL refuses: its code and names, such as `23514 CheckViolationError constraint
+    ck_x`. Its message and detail stay out, for they quote values.
+    """
+    refused = error.orig and error.orig.__cause__
+    told = {one: getattr(refused, f"{one}_name", None) for one in ("constraint", "column")}
+    names = [f"{what} {name}" for what, name in told.items() if name]
+    return " ".join([getattr(refused, "sqlstate", ""), type(refused).__name__, *names])
 
 
 async def require_revision(engine: AsyncEngine, needed: str = REVISION) -> None:

@@ -12,7 +12,13 @@ import structlog
 from runtime import metrics
 from runtime.breaker import Breaker
 from runtime.crash_points import reached
-from runtime.errors import KafkaUnavailableError, RejectError, StopError
+from runtime.errors import (
+    HooklineError,
+    KafkaUnavailableError,
+    RejectError,
+    StatementTimeoutError,
+    StopError,
+)
 from runtime.publisher import OutRecord, Publisher
 from runtime.retry import Retry
 from runtime.worker import VERSION, Handler, Outcome, Record, dead_letter
@@ -43,7 +49,8 @@ class Effect:
         self._log = log.bind(worker=handler.name)
 
     async def of(self, batch: Sequence[Record]) -> int:
-        """Handles and publishes a batch. One with a bad record is halved until that is alone.
+        """Handles and publishes a batch. One with a bad record is halved until that is alone; so is
+        one that PostgreSQL takes too long over, until it does not.
 
         Returns:
             How many records are done, from the first on: not all when the breaker opened.
@@ -55,6 +62,8 @@ class Effect:
             outcome = await self._handle(batch)
             reached(CrashPoint.EFFECT_DONE)
             await self._publish(outcome)
+        except _TooMuchError:
+            return await self._halves(batch)
         except RejectError as error:
             if len(batch) > 1:
                 return await self._halves(batch)
@@ -71,7 +80,16 @@ class Effect:
         return done + await self.of(batch[middle:])
 
     async def _handle(self, batch: Sequence[Record]) -> Outcome:
-        return await self._retry.until_done(lambda: self._handler.handle(batch))
+        async def handle() -> Outcome:
+            try:
+                return await self._handler.handle(batch)
+            except StatementTimeoutError as error:
+                if len(batch) == 1:
+                    raise
+                self._log.warning("batch_halved", records=len(batch), detail=str(error))
+                raise _TooMuchError from error
+
+        return await self._retry.until_done(handle)
 
     async def _give_up(self, record: Record, refusal: RejectError) -> Outcome:
         """Publishes a record's dead letter, which nothing can take the place of."""
@@ -123,6 +141,10 @@ class Effect:
             if failure is not None and not isinstance(failure, KafkaUnavailableError):
                 raise failure
         return [record for record, failed in zip(records, results, strict=True) if failed]
+
+
+class _TooMuchError(HooklineError):
+    """A batch takes longer than it may. Fewer of its records at once may not."""
 
 
 def _dead_record(letter: DeadLetter) -> OutRecord:

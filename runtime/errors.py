@@ -19,10 +19,20 @@ class KafkaUnavailableError(RetryError):
     reason = "kafka_unavailable"
 
 
+class RecordTooLargeError(KafkaUnavailableError):
+    """A topic refused a record for its size. Run `hookline topics apply`: it makes the topics take
+    what INGEST_MAX_BODY_BYTES allows."""
+
+
 class DatabaseUnavailableError(RetryError):
     """PostgreSQL cannot be reached, or asked to try again. Check that it runs."""
 
     reason = "database_unavailable"
+
+
+class StatementTimeoutError(DatabaseUnavailableError):
+    """PostgreSQL took longer over a statement than it may. What holds locks, or is it too slow?
+    Fewer rows at once may do."""
 
 
 class RejectError(HooklineError):

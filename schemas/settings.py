@@ -263,7 +263,7 @@ class WorkerSettings(ServiceSettings, KafkaSettings, DatabaseSettings, MetricsSe
         gt=0,
         le=600,
         description="The longest that a statement of a batch may take in PostgreSQL; then the "
-        "connection is taken for lost and the batch is tried again.",
+        "batch is halved, and a record alone is tried again.",
     )
     worker_breaker_ratio: float = Field(
         0.01,

@@ -5,10 +5,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from runtime.database import dispose, new_engine, transaction
 from runtime.errors import DatabaseUnavailableError, RejectError, StopError
 from runtime.publisher import OutRecord, Publisher, Settled
 from runtime.worker import VERSION, Outcome, Record
+from schemas.settings import DatabaseSettings
 from schemas.topics import DEAD_LETTERS
 from tests.faults.proxy import before_kafka
 from tests.integration.broker import Broker, Offsets, grown, until
@@ -154,6 +158,61 @@ async def test_a_bad_record_is_given_up_and_no_other(
         "version": VERSION.encode(),
         "original-delivery-id": b"an-id",
     }
+
+
+async def test_a_batch_that_takes_postgres_too_long_is_halved(
+    broker: Broker, worker_settings: MakeWorkerSettings, database_url: str
+) -> None:
+    """Until it is fast enough; and then everything is done, in its order."""
+    engine = _impatient(database_url)
+
+    async def effect(records: Sequence[Record]) -> Outcome:
+        await _sleep(engine, 0.3 * len(records))
+        return line.echo(records)
+
+    line = await new_line(broker, effect)
+    before, letters = await broker.ends([line.out]), await broker.ends([DEAD_LETTERS])
+    values = await line.feed(worker_settings(), 8)
+    async with running(line, worker_settings()):
+        await until(lambda: _committed(line, 8))
+    await dispose(engine)
+    assert [len(call) for call in line.calls] == [8, 4, 2, 2, 4, 2, 2]
+    assert [record.value for record in await broker.new_records(before)] == values
+    assert grown(letters, await broker.ends([DEAD_LETTERS])) == 0
+
+
+async def test_a_record_that_takes_postgres_too_long_is_tried_again(
+    broker: Broker, worker_settings: MakeWorkerSettings, database_url: str
+) -> None:
+    """That is no fault of its own: not ready, no dead letter, and its neighbours wait."""
+    engine, slow = _impatient(database_url), True
+
+    async def effect(records: Sequence[Record]) -> Outcome:
+        if slow and b"3" in [record.value for record in records]:
+            await _sleep(engine, 60)
+        return line.echo(records)
+
+    line = await new_line(broker, effect)
+    letters = await broker.ends([DEAD_LETTERS])
+    await line.feed(worker_settings(), 4)
+    async with running(line, worker_settings()) as replica:
+        await until(lambda: line.calls.count([b"3"]) > 1)
+        assert replica.readiness.reasons == ["dependency"]
+        slow = False
+        await until(lambda: _committed(line, 4))
+        assert replica.readiness.reasons == []
+    await dispose(engine)
+    assert grown(letters, await broker.ends([DEAD_LETTERS])) == 0
+
+
+def _impatient(database_url: str) -> AsyncEngine:
+    settings = DatabaseSettings.model_validate({"database_url": database_url})
+    return new_engine(settings, "test", command_timeout_s=0.9)
+
+
+async def _sleep(engine: AsyncEngine, duration_s: float) -> None:
+    async with transaction(engine) as connection:
+        await connection.execute(text("SELECT pg_sleep(:duration_s)"), {"duration_s": duration_s})
 
 
 async def test_a_dead_letter_is_acknowledged_before_its_record_is_committed(
