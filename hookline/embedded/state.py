@@ -91,13 +91,17 @@ def read_state(folder: Path) -> State:
     """The state of the `up` that runs on this folder.
 
     Raises:
-        DependencyError: none runs there.
+        DependencyError: none runs there, or one of another release.
     """
     try:
         if holder(folder) is not None:
             return State.model_validate_json((folder / STATE_FILE).read_bytes())
-    except (OSError, ValidationError):
+    except OSError:
         pass  # it has not begun yet, is not ready, or is not ours to read
+    except ValidationError as error:
+        raise DependencyError(
+            f"What runs on {folder} is another release: stop it, and start it again."
+        ) from error
     raise DependencyError(
         f"Nothing runs on {folder}, or it is not ready. Start it: hookline up --data {folder}"
     )

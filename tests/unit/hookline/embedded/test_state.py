@@ -93,6 +93,9 @@ async def test_the_state_of_a_running_folder_is_read(tmp_path: Path) -> None:
             read_state(tmp_path)
         write_state(tmp_path, STATE)
         assert read_state(tmp_path) == STATE
+        (tmp_path / STATE_FILE).write_text('{"ingest_url": "http://127.0.0.1:1"}')
+        with pytest.raises(DependencyError, match="another release"):
+            read_state(tmp_path)
 
 
 def test_a_state_that_was_left_behind_is_not_believed(tmp_path: Path) -> None:
