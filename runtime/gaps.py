@@ -5,7 +5,7 @@ without a row.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
@@ -17,13 +17,15 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from runtime import metrics
+from runtime.commits import Offsets
 from runtime.database import transaction
 from runtime.errors import KafkaUnavailableError
 from schemas.tables import gaps
 
 ASK_TIMEOUT_S: Final = 5.0
 
-Offsets = Mapping[TopicPartition, int]
+UNKNOWN: Final = 0
+"""Where a gap begins when nobody knows what of it was read."""
 
 log = structlog.get_logger()
 
@@ -37,13 +39,18 @@ class Gaps:
         self._group = group
 
     async def begin(self) -> dict[TopicPartition, int]:
-        """Puts the partitions that the group has never read to their beginning: no gap.
+        """Puts the partitions that the group has no place in to their beginning.
+
+        The group is new, or Kafka has forgotten its offsets, as it does a week after the last
+        member left (`offsets.retention.minutes`). So what is gone before the beginning may have
+        been read, or not: it is told as a gap from 0 on.
 
         Returns:
             Their first offsets. Once committed, what is lost after them is known for a gap.
 
         Raises:
             KafkaUnavailableError: try again.
+            DatabaseUnavailableError: try again.
         """
         try:
             async with asyncio.timeout(ASK_TIMEOUT_S):
@@ -55,6 +62,7 @@ class Gaps:
             return {}  # a rebalance: whoever has the partitions now comes here too
         except (KafkaError, TimeoutError) as error:
             raise KafkaUnavailableError(type(error).__name__) from error
+        await self._tell([(one, UNKNOWN, start) for one, start in starts.items() if start])
         return self._go_to(starts)
 
     async def bridge(self, positions: Offsets) -> dict[TopicPartition, int]:
@@ -82,7 +90,9 @@ class Gaps:
         await self._tell([(one, positions[one], starts[one]) for one in positions])
         return self._go_to(starts)
 
-    async def _tell(self, found: Iterable[tuple[TopicPartition, int, int]]) -> None:
+    async def _tell(self, found: Sequence[tuple[TopicPartition, int, int]]) -> None:
+        if not found:
+            return
         now = datetime.now(UTC)
         async with transaction(self._engine) as connection:
             for partition, first, next_ in found:
@@ -96,7 +106,7 @@ class Gaps:
                 partition=partition.partition,
                 first_offset=first,
                 next_offset=next_,
-                lost_records=max(0, next_ - first) or "unknown",
+                lost_records=next_ - first if UNKNOWN < first < next_ else "unknown",
                 repair="`hookline replay --from archive`, where the archive has the deliveries",
             )
 

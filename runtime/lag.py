@@ -13,7 +13,12 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import (
+    IllegalStateError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 
 from runtime import metrics
 from runtime.errors import DependencyError, KafkaUnavailableError
@@ -190,8 +195,14 @@ class LagWatch:
                         self._unread.setdefault(partition, Unread(position))
 
     async def _peek(self, partition: TopicPartition, unread: Unread) -> None:
-        """Looks at the next record and puts it back: between the two nobody else runs."""
-        fetched = await self._consumer.getmany(partition, timeout_ms=0, max_records=1)
+        """Looks at the next record and puts it back: between the two nobody else runs.
+
+        A place that Kafka does not have is left to the loop, which comes upon it as well.
+        """
+        try:
+            fetched = await self._consumer.getmany(partition, timeout_ms=0, max_records=1)
+        except (NoOffsetForPartitionError, OffsetOutOfRangeError):
+            return
         for message in fetched.get(partition, ()):
             self._consumer.seek(partition, message.offset)
             unread.peeked(message.timestamp / 1e3)

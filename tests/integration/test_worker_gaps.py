@@ -2,20 +2,23 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from prometheus_client import REGISTRY
 from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
+import runtime.lag
 from runtime.database import transaction
 from runtime.kafka import new_consumer, start_client, stop_client
 from runtime.worker import Outcome, Record
 from schemas.settings import WorkerSettings
-from schemas.tables import gaps
+from schemas.tables import breakers, gaps
 from schemas.topics import consumer_group
 from tests.integration.broker import Broker, until
 from tests.integration.conftest import MakeWorkerSettings
@@ -64,17 +67,67 @@ async def new_echo(broker: Broker) -> Line:
     return line
 
 
-async def test_a_new_group_begins_at_what_is_left_without_a_gap(
+async def test_a_new_group_begins_at_the_first_record_without_a_gap(
     broker: Broker, settings: WorkerSettings, engine: AsyncEngine
 ) -> None:
-    """It never had what is gone; from then on it knows where it was, also with nothing read."""
+    """Nothing is gone that it could have read."""
+    line = await new_echo(broker)
+    values = await line.feed(settings, 10)
+    async with running(line, settings):
+        await until(lambda: _committed(line, 10))
+    assert _handled(line) == values
+    assert await found(engine) == []
+
+
+async def test_a_group_without_a_place_tells_what_is_gone_before_it_begins(
+    broker: Broker, settings: WorkerSettings, engine: AsyncEngine
+) -> None:
+    """It may be new, or Kafka has forgotten its offsets: what it had read of that is unknown."""
     line = await new_echo(broker)
     values = await line.feed(settings, 10)
     await lose(broker, line.topic, 4)
-    async with running(line, settings):
-        await until(lambda: _committed(line, 10))
+    with capture_logs() as logs:
+        async with running(line, settings):
+            await until(lambda: _committed(line, 10))
     assert _handled(line) == values[4:]
-    assert await found(engine) == []
+    assert await found(engine) == [(consumer_group(line.name), line.topic, 0, 4)]
+    assert [one["lost_records"] for one in logs if one["event"] == "gap"] == ["unknown"]
+
+
+async def test_a_place_that_is_gone_while_the_breaker_holds_is_told_afterwards(
+    broker: Broker,
+    settings: WorkerSettings,
+    engine: AsyncEngine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever looks at the lag comes upon it first, and leaves it to the loop."""
+    monkeypatch.setattr(runtime.lag, "LOOK_INTERVAL_S", 0.1)
+    line = await new_echo(broker)
+    values = await line.feed(settings, 10)
+    await _commit(settings, line, 2)
+    await lose(broker, line.topic, 5)
+    await _hold(engine, line.name, held=True)
+    async with running(line, settings) as replica:
+        await until(lambda: replica.readiness.reasons == ["breaker_open"])
+        for _ in range(30):
+            await asyncio.sleep(0.1)
+            assert replica.readiness.reasons == ["breaker_open"]
+        await _hold(engine, line.name, held=False)
+        await until(lambda: _committed(line, 10))
+    assert _handled(line) == values[5:]
+    assert await found(engine) == [(consumer_group(line.name), line.topic, 2, 5)]
+
+
+async def _hold(engine: AsyncEngine, stage: str, *, held: bool) -> None:
+    now = datetime.now(UTC)
+    closed_at = None if held else now
+    row = insert(breakers).values(stage=stage, opened_at=now, reason="by hand")
+    async with transaction(engine) as connection:
+        await connection.execute(
+            row.on_conflict_do_update(
+                index_elements=[breakers.c.stage], set_={"closed_at": closed_at}
+            )
+        )
 
 
 async def test_a_group_that_has_read_nothing_yet_knows_what_it_lost(
