@@ -46,6 +46,8 @@ class Case:
         weight: how often mixed traffic holds it, relative to the others.
         summary: what it is, in a sentence.
         build: its deliveries, in sending order; the ones after the first may be sent later.
+        rare: no receiver can make anything of it. Mixed traffic of other cases holds one rare
+            delivery in a thousand, whatever its weight: many more, and a careful receiver stops.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Case:
     weight: float
     summary: str
     build: Callable[[World], list[Delivery]]
+    rare: bool = False
 
 
 class UnknownCaseError(ValueError):
@@ -160,6 +163,7 @@ def _unreadable_case(name: str) -> Case:
         weight,
         summary,
         lambda world: [hostile.unreadable(world, name)],
+        rare=True,
     )
 
 

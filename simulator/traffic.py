@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, count, islice
+from itertools import accumulate, count, cycle, islice
 from time import monotonic
 from typing import Final
 
@@ -14,6 +14,10 @@ from simulator.world import START_S, Account, World
 
 LATER: Final = 12
 """How many deliveries come, at most, between the parts of a duplicate."""
+
+RARE_EVERY: Final = 1000
+"""Deliveries from one rare one to the next. A worker stops when more than 1 % of 1000 records are
+dead letters; behind others it may read those of one topic alone, a seventh of all."""
 
 MAX_CHARACTERS: Final = 2200
 """Characters that a comment holds at most, as far as is known."""
@@ -32,27 +36,35 @@ def mixed(
 ) -> Iterator[Delivery]:
     """`deliveries` deliveries drawn from `cases` by weight.
 
-    Every case that has a weight comes once before chance decides, as far as the number reaches,
-    so that any run of some length shows all of them. Later parts of a duplicate come some
-    deliveries after the first; the last ones may fall off the end. When no case has a weight,
-    all are alike.
+    Every case that has a weight and is not rare comes once before chance decides, as far as the
+    number reaches, so that any run of some length shows all of them. Rare ones come in turn: one
+    among these, and then one every 1000 deliveries. Later parts of a duplicate come some deliveries
+    after the first; the last ones may fall off the end. When no case has a weight, or all are
+    rare, all are alike.
     """
     return islice(_mixed(World(seed, accounts=accounts, start_s=start_s), cases), deliveries)
 
 
 def _mixed(world: World, cases: Sequence[Case]) -> Iterator[Delivery]:
-    weighted = [case for case in cases if case.weight > 0] or list(cases)
+    wanted = [case for case in cases if case.weight > 0] or list(cases)
+    weighted = [case for case in wanted if not case.rare] or wanted
     bounds = list(accumulate(case.weight or 1.0 for case in weighted))
-    first_round = list(weighted)
+    rare = [case for case in wanted if case not in weighted]
+    world.random.shuffle(rare)
+    in_turn = cycle(rare)
+    first_round = [*weighted, *islice(in_turn, 1)]
     world.random.shuffle(first_round)
     later: list[tuple[int, int, Delivery]] = []
     order = count()
+    due_rare = RARE_EVERY
     for index in count():
         if later and later[0][0] <= index:
             yield heapq.heappop(later)[2]
             continue
         if first_round:
             case = first_round.pop()
+        elif rare and index >= due_rare:
+            case, due_rare = next(in_turn), due_rare + RARE_EVERY
         else:
             case = world.random.choices(weighted, cum_weights=bounds)[0]
         first, *rest = case.build(world)

@@ -15,6 +15,7 @@ import aiohttp
 from aiokafka import AIOKafkaProducer
 
 from schemas.topics import raw_topic
+from simulator.cases import CASES
 from simulator.delivery import Delivery
 from simulator.report import Progress, Report
 from simulator.schedule import RetrySchedule
@@ -86,7 +87,7 @@ class Meta:
         self._begun_s = time.monotonic()
         self._stop = asyncio.Event()
         self._single = burst(seed + 1, PULSE_CHANGES, ("comments", "mentions"), accounts=12)
-        self._unreadable = (one for one in mixed(seed + 2, ENDLESS) if not one.readable)
+        self._unreadable = mixed(seed + 2, ENDLESS, [case for case in CASES if case.rare])
         self._session: aiohttp.ClientSession | None = None
         self.beats: list[Beat] = []
         self.promise = Promise()
