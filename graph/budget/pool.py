@@ -151,12 +151,15 @@ def settle(
     outcome: Outcome,
 ) -> Pool:
     """The pool after the `count` calls reserved at `reserved_at` have ended."""
-    pool = _within_window(_without_dead_ones(pool, now), rules.window, now)
+    pool = _without_dead_ones(pool, now)
     overtaken = pool.reported_at is not None and reserved_at < pool.reported_at
     used_percent, unreported = pool.used_percent, pool.unreported + outcome.ended
     if outcome.used_percent is not None:
         used_percent = max(outcome.used_percent, (used_percent or 0.0) * overtaken)
         unreported *= overtaken
+    if used_percent is None or used_percent < rules.target_percent:
+        # While it is spent the old counts stay: only a probe's cost is taken from them.
+        pool = _within_window(pool, rules.window, now)
     reserved = max(pool.reserved - count, 0)
     blocked_until = pool.blocked_until
     if outcome.blocked_for is not None:
