@@ -24,6 +24,7 @@ from schemas.settings import DatabaseSettings
 from schemas.tables import REVISION, SCHEMA
 
 CONNECT_TIMEOUT_S: Final = 5.0
+DISPOSE_TIMEOUT_S: Final = 1.0
 STATEMENT_TIMEOUT_S: Final = 60.0
 
 ANSWER_MARGIN_S: Final = 1.0
@@ -223,9 +224,9 @@ def _arrays(rows: Sequence[Sequence[Any]]) -> tuple[list[Any] | None, ...]:
 
 
 async def dispose(engine: AsyncEngine) -> None:
-    """Closes the engine's connections, for at most a few seconds."""
+    """Closes the engine's connections, for at most a second."""
     try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+        async with asyncio.timeout(DISPOSE_TIMEOUT_S):
             await engine.dispose()
     except (TimeoutError, OSError):
         pass

@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from aiohttp import web
 
 from runtime import metrics
 from runtime.errors import DependencyError
+
+SHUTDOWN_TIMEOUT_S: Final = 1.0
 
 
 class Readiness:
@@ -73,7 +76,7 @@ async def health_server(host: str, port: int, readiness: Readiness) -> AsyncIter
     app.router.add_get("/livez", livez)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics_page)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
     await runner.setup()
     try:
         await listen(web.TCPSite(runner, host, port))

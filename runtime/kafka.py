@@ -22,7 +22,8 @@ sends the same batches, which the broker knows again, through another one. Inges
 largest bodies, and would send them again and again."""
 
 START_TIMEOUT_S: Final = 10.0
-STOP_TIMEOUT_S: Final = 3.0
+STOP_TIMEOUT_S: Final = 2.5
+CANCEL_TIMEOUT_S: Final = 0.5
 
 SESSION_TIMEOUT_MS: Final = 6_000
 """After so long a killed replica's partitions go to another; the least that brokers allow."""
@@ -146,7 +147,7 @@ async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
     done, _ = await asyncio.wait((stopping,), timeout=STOP_TIMEOUT_S)
     if not done:
         stopping.cancel()
-        await asyncio.wait((stopping,), timeout=STOP_TIMEOUT_S)
+        await asyncio.wait((stopping,), timeout=CANCEL_TIMEOUT_S)
     failed = not stopping.done() or stopping.cancelled() or stopping.exception() is not None
     if failed:
         log.warning("client_not_stopped", client=type(client).__name__)

@@ -26,8 +26,10 @@ EXIT_UNREACHABLE: Final = 3
 GC_THRESHOLD: Final = 50_000
 """New objects between two looks at the youngest generation; Python's own pace is 700."""
 
-CLOSE_TIMEOUT_S: Final = 5.0
-"""What closing may take after a drain: clients of Kafka and PostgreSQL that do not answer."""
+CLOSE_TIMEOUT_S: Final = 11.0
+"""What closing may take after a drain, while neither Kafka nor PostgreSQL answers: 3 s for a
+consumer, 3 s to flush a producer and 3 s to stop it, 1 s each for PostgreSQL and the health pages.
+Whoever stops a service must wait for longer than both together (`stop_grace_period`)."""
 
 RETRY_INITIAL_S: Final = 0.5
 RETRY_MAX_S: Final = 2.0

@@ -7,15 +7,19 @@ from contextlib import asynccontextmanager
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
 import runtime.worker_service
+from runtime.database import dispose, new_engine, transaction
 from runtime.errors import RejectError
 from runtime.kafka import new_consumer, start_client
+from runtime.lifecycle import CLOSE_TIMEOUT_S
 from runtime.worker import Outcome, Record
 from runtime.worker_service import serve_worker
 from schemas.settings import KafkaSettings, WorkerSettings
-from tests.faults.proxy import before_kafka
+from tests.faults.proxy import Proxy, before_kafka
 from tests.integration.broker import Broker, until
 from tests.integration.conftest import MakeWorkerSettings
 from tests.integration.replica import Line, new_line
@@ -162,3 +166,47 @@ async def test_a_consumer_that_comes_while_a_stop_is_asked_is_stopped(
     async with asyncio.timeout(30):
         await service
     assert [consumer._closed for consumer in consumers] == [True, True]
+
+
+@pytest.mark.parametrize("silent", [("kafka",), ("postgres",), ("kafka", "postgres")])
+async def test_what_falls_silent_does_not_outlast_the_time_to_stop(
+    broker: Broker,
+    worker_settings: MakeWorkerSettings,
+    engine: AsyncEngine,
+    database_url: str,
+    silent: tuple[str, ...],
+) -> None:
+    """In the middle of a batch: the service ends by itself, before it would be killed."""
+
+    async def effect(records: Sequence[Record]) -> Outcome:
+        async with transaction(line_engine) as connection:
+            await connection.execute(text("SELECT 1"))
+            for one in silent:
+                proxies[one].stall()
+            await connection.execute(text("SELECT 1"))
+        return line.echo(records)
+
+    line = await new_line(broker, effect)
+    await line.feed(worker_settings(), 5)
+    async with before_kafka(broker.bootstrap) as (kafka,), postgres_proxy(engine) as postgres:
+        proxies = {"kafka": kafka, "postgres": postgres}
+        settings = worker_settings(
+            kafka_bootstrap=kafka.address,
+            database_url=postgres.before(database_url),
+            drain_timeout_s=1,
+        )
+        line_engine = new_engine(settings, "test", command_timeout_s=60)
+        stop = asyncio.Event()
+        service = asyncio.create_task(serve_worker(line.name, lambda _: line, settings, stop))
+        await until(lambda: line.calls)
+        stop.set()
+        async with asyncio.timeout(settings.drain_timeout_s + CLOSE_TIMEOUT_S):
+            await service
+        await kafka.heal()
+        await postgres.heal()
+        await dispose(line_engine)
+
+
+def postgres_proxy(engine: AsyncEngine) -> Proxy:
+    """A proxy before the session's PostgreSQL."""
+    return Proxy("127.0.0.1", engine.url.port or 0)

@@ -1,12 +1,16 @@
-"""A service whose dependency is not there yet is begun again, for as long as patience lasts."""
+"""A service that begins while its dependency is not there yet, and one that ends in time."""
 
 import asyncio
+import re
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from runtime import database, health, kafka, publisher
 from runtime.errors import DependencyError, StopError
-from runtime.lifecycle import _patiently
+from runtime.lifecycle import CLOSE_TIMEOUT_S, _patiently
+from schemas.settings import IngestSettings, ServiceSettings, WorkerSettings
 
 
 class Starting:
@@ -65,3 +69,20 @@ async def test_whoever_is_told_to_stop_does_not_try_again() -> None:
     asyncio.get_running_loop().call_later(0.1, stop.set)
     await _patiently(starting.main, 600, stop)
     assert starting.tries == 1
+
+
+def test_all_that_closing_waits_for_fits_into_its_time() -> None:
+    """A consumer, a producer, PostgreSQL and the health pages, one after another."""
+    client_s = kafka.STOP_TIMEOUT_S + kafka.CANCEL_TIMEOUT_S
+    waits_s = [client_s, publisher.FLUSH_TIMEOUT_S, client_s, database.DISPOSE_TIMEOUT_S]
+    assert sum(waits_s) + health.SHUTDOWN_TIMEOUT_S <= CLOSE_TIMEOUT_S
+
+
+@pytest.mark.parametrize("settings", [WorkerSettings, IngestSettings])
+def test_containers_are_not_killed_before_their_time(settings: type[ServiceSettings]) -> None:
+    """Drain and closing end within the grace period of each service of ours."""
+    drain_s = settings.model_fields["drain_timeout_s"].default
+    text = (Path(__file__).parents[3] / "docker-compose.yml").read_text()
+    graces_s = [int(told) for told in re.findall(r"stop_grace_period: (\d+)s", text)]
+    assert graces_s
+    assert min(graces_s) > drain_s + CLOSE_TIMEOUT_S
