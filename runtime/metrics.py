@@ -71,6 +71,11 @@ LAST_DELIVERY: Final = Gauge(
     "When an account's latest change was received, in Unix seconds.",
     ["account"],
 )
+GRAPH_CALLS: Final = Counter(
+    names.GRAPH_CALLS_TOTAL,
+    "Graph API calls by what came of them: ok, what is to be done, or why there was no answer.",
+    ["endpoint", "result"],
+)
 
 
 def render() -> bytes:

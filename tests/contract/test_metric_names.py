@@ -20,6 +20,7 @@ METRICS: dict[str, tuple[MetricWrapperBase, type[MetricWrapperBase], tuple[str, 
     "hookline_dead_letters_total": (metrics.DEAD_LETTERS, Counter, ("stage", "reason")),
     "hookline_breaker_open": (metrics.BREAKER_OPEN, Gauge, ("stage",)),
     "hookline_gaps_total": (metrics.GAPS, Counter, ("topic", "group")),
+    "hookline_graph_calls_total": (metrics.GRAPH_CALLS, Counter, ("endpoint", "result")),
     "hookline_last_delivery_timestamp_seconds": (metrics.LAST_DELIVERY, Gauge, ("account",)),
 }
 

@@ -1,0 +1,153 @@
+"""What the Graph API answered, and what that means. Pure: status, headers and body in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from multidict import CIMultiDict
+
+from graph.errors import (
+    ABSENT,
+    UNFINISHED,
+    UNREADABLE,
+    GraphError,
+    Verdict,
+    error_in,
+    judge,
+    judge_status,
+)
+from graph.requests import GraphRequest
+from graph.usage import Usage, greatest, usage_of
+from schemas.decoding import UnreadableError, decode
+
+VERSION_HEADER: Final = "facebook-api-version"
+
+_VERSION_CHARACTERS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one request.
+
+    Attributes:
+        http_status: of the answer, or of the item in a batch.
+        object: what was asked for. It may hold tokens and what people wrote: never shown.
+        verdict: what to do when there is no such object; None when there is.
+        error: Meta's error, where it gave one.
+        api_version: which version answered; None when it was not told.
+        usage: what was told about the limits.
+        after: the cursor of the next page; None on the last one.
+    """
+
+    http_status: int
+    object: dict[str, Any] | None = field(default=None, repr=False)
+    verdict: Verdict | None = None
+    error: GraphError | None = None
+    api_version: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    after: str | None = field(default=None, repr=False)
+
+
+def answer_to(
+    request: GraphRequest, http_status: int, headers: Mapping[str, str], body: bytes
+) -> Answer:
+    """The answer to one request. `headers` finds names in any case."""
+    document = _json(body)
+    refused = _refusal(http_status, headers, document)
+    if refused is not None:
+        return refused
+    answer = _empty(http_status, headers)
+    if not isinstance(document, dict):
+        return replace(answer, verdict=UNREADABLE)
+    found = document if request.member is None else document.get(request.member)
+    if not isinstance(found, dict):
+        return replace(answer, verdict=ABSENT)
+    return replace(answer, object=found, after=_after(document))
+
+
+def answers_to(
+    requests: Sequence[GraphRequest], http_status: int, headers: Mapping[str, str], body: bytes
+) -> list[Answer]:
+    """The answers to the requests of a batch, in their order.
+
+    Items fail each on its own, inside a 200. One that is null, or that is not there, was not come
+    to in time. When the batch was refused as a whole, all have that answer.
+    """
+    items = _json(body)
+    refused = _refusal(http_status, headers, items)
+    if refused is None and not isinstance(items, list):
+        refused = replace(_empty(http_status, headers), verdict=UNREADABLE)
+    if refused is not None:
+        return [refused] * len(requests)
+    batch = _empty(http_status, headers)
+    missing = [None] * (len(requests) - len(items))
+    return [
+        _item(request, item, batch)
+        for request, item in zip(requests, [*items, *missing], strict=False)
+    ]
+
+
+def _item(request: GraphRequest, item: Any, batch: Answer) -> Answer:
+    """An item's answer, with what the headers of the batch tell for all."""
+    if item is None:
+        return replace(batch, verdict=UNFINISHED)
+    code = item.get("code") if isinstance(item, dict) else None
+    if not isinstance(code, int):
+        return replace(batch, verdict=UNREADABLE)
+    answer = answer_to(request, code, _item_headers(item.get("headers")), _bytes(item.get("body")))
+    return replace(
+        answer,
+        api_version=answer.api_version or batch.api_version,
+        usage=greatest([answer.usage, batch.usage]),
+    )
+
+
+def _refusal(http_status: int, headers: Mapping[str, str], document: Any) -> Answer | None:
+    """The answer that something is wrong; None when nothing is."""
+    error = error_in(document)
+    if error is not None:
+        verdict = judge(error, http_status)
+    elif not 200 <= http_status <= 299:
+        verdict = judge_status(http_status)
+    else:
+        return None
+    return replace(_empty(http_status, headers), verdict=verdict, error=error)
+
+
+def _empty(http_status: int, headers: Mapping[str, str]) -> Answer:
+    version = headers.get(VERSION_HEADER)
+    told = version[:_VERSION_CHARACTERS] if version else None
+    return Answer(http_status, api_version=told, usage=usage_of(headers))
+
+
+def _item_headers(headers: Any) -> Mapping[str, str]:
+    """`[{"name": "…", "value": "…"}]`, as they stand in a batch."""
+    found: CIMultiDict[str] = CIMultiDict()
+    for header in headers if isinstance(headers, list) else ():
+        name, value = (
+            (header.get("name"), header.get("value")) if isinstance(header, dict) else (None, None)
+        )
+        if isinstance(name, str) and isinstance(value, str):
+            found[name] = value
+    return found
+
+
+def _bytes(body: Any) -> bytes:
+    return body.encode("utf-8", "surrogatepass") if isinstance(body, str) else b""
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return decode(body)
+    except UnreadableError:
+        return None
+
+
+def _after(document: dict[str, Any]) -> str | None:
+    """The cursor of the next page. The last page has a cursor too, but no link."""
+    paging = document.get("paging")
+    if not isinstance(paging, dict) or not isinstance(paging.get("next"), str):
+        return None
+    cursors = paging.get("cursors")
+    after = cursors.get("after") if isinstance(cursors, dict) else None
+    return after if isinstance(after, str) and after else None
