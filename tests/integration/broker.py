@@ -48,6 +48,10 @@ class Broker:
         """What was written after these offsets, by topic, partition and offset."""
         ends = await self.ends({partition.topic for partition in since})
         grew = [partition for partition in since if ends[partition] > since[partition]]
+        if not grew:
+            # An assignment that is taken back before the consumer's fetcher has seen it ends the
+            # fetcher, and with it every later look.
+            return []
         self._observer.assign(grew)
         for partition in grew:
             self._observer.seek(partition, since[partition])
