@@ -18,7 +18,8 @@ from runtime.metrics import forget_process
 from schemas.settings import IngestSettings
 
 RESTART_DELAY_S: Final = 1.0
-KILL_AFTER_S: Final = 3.0
+KILL_AFTER_S: Final = CLOSE_TIMEOUT_S - 0.5
+"""After the drain's time: a child may close what it has open, and this process has to end, too."""
 
 log = structlog.get_logger()
 

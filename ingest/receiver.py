@@ -214,7 +214,11 @@ class Receiver:
         acks = Acks(len(entry.topics), lambda: self._inflight.release(size_bytes))
         for topic in entry.topics:
             record = OutRecord(topic, entry.key, entry.body, entry.headers)
-            self._publisher.submit(record, acks.one)
+            try:
+                self._publisher.submit(record, acks.one)
+            except Exception as error:  # noqa: BLE001  # other topics may have it: their acks count
+                log.error("submit_failed", error=type(error).__name__, at=place_of(error))
+                acks.one(KafkaUnavailableError(type(error).__name__))
         return acks
 
     async def _acknowledged(self, acks: Acks) -> bool:

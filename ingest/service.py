@@ -1,9 +1,9 @@
 """The ingest process: one port, one producer. Owns start, readiness and drain."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any, Final, TypeAlias, TypeVar
 
 import structlog
 from aiohttp import HttpVersion11, web
@@ -26,6 +26,8 @@ LINGERING_S: Final = 1.0
 
 log = structlog.get_logger()
 
+Result = TypeVar("Result")
+
 Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
@@ -41,15 +43,44 @@ async def serve(settings: IngestSettings, stop: asyncio.Event, *, shared_port: b
         publisher = await stack.enter_async_context(
             Publisher(settings, late_topics=late_topics, turns=True)
         )
-        if publisher.usable:
+        spool = await stack.enter_async_context(open_spool(settings, publisher))
+        if spool is None:
             await require_topics(publisher.producer, RAW_TOPICS)
             await publisher.learn(list(RAW_TOPICS))
-        spool = await stack.enter_async_context(open_spool(settings, publisher))
+        else:
+            with suppress(TimeoutError):  # then deliveries begin in the spool
+                async with asyncio.timeout(settings.ingest_spool_after_s):
+                    await publisher.wait_usable()
         receiver = Receiver(settings, publisher, spool)
+        work = [await stack.enter_async_context(_at_work(receiver.watch()))]
+        if spool is not None:
+            work.append(await stack.enter_async_context(_at_work(spool.run())))
         await stack.enter_async_context(_listening(settings, receiver, publisher, shared_port))
         log.info("ingest_ready", host=settings.ingest_host, port=settings.ingest_port)
-        await stop.wait()
-        receiver.draining = True
+        try:
+            await _stopped(stop, work)
+        finally:
+            receiver.draining = True
+
+
+@asynccontextmanager
+async def _at_work(endless: Coroutine[Any, Any, Result]) -> AsyncIterator[asyncio.Task[Result]]:
+    """A task that goes on while the context is open."""
+    task = asyncio.create_task(endless)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _stopped(stop: asyncio.Event, work: list[asyncio.Task[None]]) -> None:
+    """Returns when `stop` is set. Raises what ended a part of the work: nothing goes without it."""
+    async with _at_work(stop.wait()) as asked:
+        await asyncio.wait((asked, *work), return_when=asyncio.FIRST_COMPLETED)
+    for task in work:
+        if task.done():
+            await task
 
 
 @asynccontextmanager
@@ -65,7 +96,6 @@ async def _listening(
     )
     runner = web.ServerRunner(server, shutdown_timeout=settings.drain_timeout_s + CLOSE_TIMEOUT_S)
     await runner.setup()
-    watch = asyncio.create_task(receiver.watch())
     try:
         site = web.TCPSite(
             runner,
@@ -81,8 +111,6 @@ async def _listening(
         expiry = loop.call_later(settings.drain_timeout_s, receiver.expire)
         await runner.cleanup()
         expiry.cancel()
-        watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
 
 
 def build_handler(settings: IngestSettings, receiver: Receiver, publisher: Publisher) -> Handler:

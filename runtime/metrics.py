@@ -30,8 +30,13 @@ INFLIGHT_BYTES: Final = Gauge(
 )
 SPOOL_BYTES: Final = Gauge(
     names.SPOOL_BYTES,
-    "Bytes of deliveries that wait on the disk for Kafka.",
+    "Bytes of deliveries on the disk: those that wait for Kafka, and those kept aside.",
     multiprocess_mode="livesum",
+)
+SPOOL_KEPT_ASIDE: Final = Counter(
+    names.SPOOL_KEPT_ASIDE_TOTAL,
+    "Files of the spool that did not go whole into Kafka and stay on the disk.",
+    ["reason"],
 )
 CHANGES: Final = Counter(
     names.CHANGES_TOTAL, "Changes by stage and what became of them.", ["stage", "field", "outcome"]

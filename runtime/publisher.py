@@ -17,7 +17,12 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from runtime.errors import DependencyError, KafkaUnavailableError, RejectError
+from runtime.errors import (
+    DependencyError,
+    KafkaUnavailableError,
+    RecordTooLargeError,
+    RejectError,
+)
 from runtime.kafka import (
     REQUEST_TIMEOUT_MS,
     new_producer,
@@ -125,8 +130,8 @@ class Publisher:
         """After `request_timeout_ms` without an answer a connection is taken for lost; what was
         sent on it is sent again on another.
 
-        With `late_topics` it opens without Kafka, too, and is usable for these topics once Kafka
-        is there and has them.
+        With `late_topics` it opens at once, and is usable for these topics once Kafka is there and
+        has them.
 
         With `turns`, half of many partitions go with a round, and the other half with the next.
         That suits callers who go on as each record is acked: were all taken always, the next
@@ -145,14 +150,14 @@ class Publisher:
         self._replacing: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "Publisher":
+        if self._late_topics:
+            self._start_replacing(None)
+            return self
         producer = self._producer_to_start()
         try:
             await start_client(producer, self._settings.kafka_bootstrap)
-        except BaseException as error:
+        except BaseException:
             await stop_client(producer)
-            if isinstance(error, DependencyError) and self._late_topics:
-                self._start_replacing(None)
-                return self
             raise
         self._generation = _Generation(producer)
         self._usable.set()
@@ -304,13 +309,15 @@ class Publisher:
     def _fail(self, generation: _Generation, batch: _Batch, error: Exception) -> None:
         """The batch is not in Kafka, or may not be."""
         topic = batch.records[0].record.topic
+        failure = KafkaUnavailableError(type(error).__name__)
         if isinstance(error, MessageSizeTooLargeError):
+            failure = RecordTooLargeError(type(error).__name__)
             repair = "run `hookline topics apply`: INGEST_MAX_BODY_BYTES was raised since"
             log.error("topic_takes_too_little", topic=topic, repair=repair)
         else:
             log.warning("publish_failed", topic=topic, error=type(error).__name__)
         self._give_up(generation)
-        batch.settle(KafkaUnavailableError(type(error).__name__))
+        batch.settle(failure)
 
     def _give_up(self, generation: _Generation) -> None:
         """Replaces a producer after any failed batch.

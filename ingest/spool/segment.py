@@ -9,7 +9,6 @@ write that was cut short, which nobody relies on, from a length that was damaged
 import struct
 import zlib
 from collections.abc import Iterator
-from mmap import mmap
 from typing import Final, NamedTuple, TypeAlias
 
 import orjson
@@ -19,10 +18,6 @@ MAGIC: Final = b"HkSp"
 _FRAME: Final = struct.Struct(">4sII")
 _FRAME_BYTES: Final = _FRAME.size + 4
 _LENGTH: Final = struct.Struct(">I")
-
-
-Data: TypeAlias = bytes | mmap
-"""Of a file, read or mapped."""
 
 
 class Entry(NamedTuple):
@@ -49,16 +44,22 @@ class Damage(NamedTuple):
 Found: TypeAlias = Entry | Damage
 
 
+def pieces(entry: Entry) -> tuple[bytes, bytes]:
+    """The entry's bytes in a segment: what stands before its body, and the body, not copied."""
+    headers = [[name, value.decode("latin-1")] for name, value in entry.headers]
+    told = orjson.dumps([entry.topics, entry.key.decode("latin-1"), headers])
+    head = _LENGTH.pack(len(told)) + told
+    checksum = zlib.crc32(entry.body, zlib.crc32(head))
+    frame = _FRAME.pack(MAGIC, len(head) + len(entry.body), checksum)
+    return frame + _LENGTH.pack(zlib.crc32(frame)) + head, entry.body
+
+
 def encode(entry: Entry) -> bytes:
     """The entry's bytes in a segment."""
-    headers = [[name, value.decode("latin-1")] for name, value in entry.headers]
-    head = orjson.dumps([entry.topics, entry.key.decode("latin-1"), headers])
-    payload = _LENGTH.pack(len(head)) + head + entry.body
-    frame = _FRAME.pack(MAGIC, len(payload), zlib.crc32(payload))
-    return frame + _LENGTH.pack(zlib.crc32(frame)) + payload
+    return b"".join(pieces(entry))
 
 
-def read(data: Data) -> Iterator[Found]:
+def read(data: bytes) -> Iterator[Found]:
     """What stands in a segment, in order. Total: any bytes give whole entries and damages."""
     position = 0
     while position < len(data):
@@ -73,7 +74,7 @@ def read(data: Data) -> Iterator[Found]:
         position = end
 
 
-def _payload_at(data: Data, position: int) -> bytes | None:
+def _payload_at(data: bytes, position: int) -> bytes | None:
     """The payload of the entry that begins here, if a whole one does."""
     frame = _frame_at(data, position)
     if frame is None:
@@ -84,7 +85,7 @@ def _payload_at(data: Data, position: int) -> bytes | None:
     return payload if len(payload) == length and zlib.crc32(payload) == checksum else None
 
 
-def _frame_at(data: Data, position: int) -> tuple[int, int] | None:
+def _frame_at(data: bytes, position: int) -> tuple[int, int] | None:
     """Length and checksum of the payload, if a whole frame begins here."""
     frame = data[position : position + _FRAME_BYTES]
     if len(frame) < _FRAME_BYTES or not frame.startswith(MAGIC):
@@ -94,7 +95,7 @@ def _frame_at(data: Data, position: int) -> tuple[int, int] | None:
     return _FRAME.unpack_from(frame)[1:]
 
 
-def _next_entry(data: Data, position: int) -> int | None:
+def _next_entry(data: bytes, position: int) -> int | None:
     while (position := data.find(MAGIC, position)) >= 0:
         if _payload_at(data, position) is not None:
             return position
@@ -102,12 +103,12 @@ def _next_entry(data: Data, position: int) -> int | None:
     return None
 
 
-def _is_torn(data: Data, position: int) -> bool:
+def _is_torn(data: bytes, position: int) -> bool:
     """Whether the file ends within an entry that begins here, or holds nothing but zeros on."""
     frame = _frame_at(data, position)
     if frame is not None:
         return position + _FRAME_BYTES + frame[0] > len(data)
-    rest: bytes = data[position : len(data)]
+    rest = data[position:]
     return len(rest) < _FRAME_BYTES or not rest.strip(b"\0")
 
 

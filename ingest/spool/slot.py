@@ -2,12 +2,14 @@
 
 Processes take the lowest folder that nobody holds, so each has one of its own and a restarted one
 finds its own again. What lies in folders that nobody holds is adopted by whoever looks there.
+Everything in here blocks.
 """
 
 import fcntl
 import os
 import time
 from contextlib import suppress
+from enum import StrEnum
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -15,7 +17,18 @@ from typing import Final
 from runtime.errors import DependencyError
 
 SUFFIX: Final = ".segment"
-KEPT: Final = ".corrupt"
+
+PROBE_BYTES: Final = 1024 * 1024
+
+
+class Aside(StrEnum):
+    """Why a segment is kept although it waits no more: the suffix of its file."""
+
+    CORRUPT = ".corrupt"
+    """Parts of it cannot be read. For whoever looks after the disk."""
+
+    REFUSED = ".refused"
+    """Kafka does not take parts of it, for good. The next start tries it again."""
 
 
 class Slot:
@@ -36,22 +49,39 @@ class Slot:
         return self.path / f"{max(time.time_ns(), last + 1):020d}{SUFFIX}"
 
     def size_bytes(self) -> int:
-        """What the segments take."""
+        """What all deliveries here take, those that were put aside too."""
         size_bytes = 0
-        for path in self.segments():
-            with suppress(FileNotFoundError):  # drained at this very moment
-                size_bytes += path.stat().st_size
+        for path in self.path.iterdir():
+            if path.suffix in (SUFFIX, *Aside):
+                with suppress(FileNotFoundError):  # gone at this very moment
+                    size_bytes += path.stat().st_size
         return size_bytes
 
-    def finish(self, segment: Path, *, keep: bool) -> int:
-        """Takes a segment out of the line, for good or aside; gives the bytes it had."""
-        size_bytes = segment.stat().st_size
-        if keep:
-            segment.rename(segment.with_suffix(KEPT))
-        else:
+    def finish(self, segment: Path, aside: Aside | None = None) -> None:
+        """Takes a segment out of the line, for good or aside.
+
+        After a power loss it may be in the line again: what it holds is then sent twice.
+        """
+        if aside is None:
             segment.unlink()
-        sync_folder(self.path)
-        return size_bytes
+        else:
+            segment.rename(segment.with_suffix(aside))
+
+    def take_back(self) -> None:
+        """What Kafka refused is in the line again."""
+        for path in self.path.glob(f"*{Aside.REFUSED}"):
+            path.rename(path.with_suffix(SUFFIX))
+
+    def probe(self) -> None:
+        """Returns when a MiB could be written, which is gone again. Raises OSError."""
+        path = self.path / "probe"
+        try:
+            with path.open("wb") as file:
+                file.write(bytes(PROBE_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            path.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Another process may take it now."""
@@ -65,10 +95,10 @@ def take(root: Path) -> Slot:
         DependencyError: the folder cannot be used.
     """
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for number in count(1):
-            slot = _held(root / str(number))
+            slot = hold(root / str(number))
             if slot is not None:
+                slot.take_back()
                 return slot
     except OSError as error:
         raise DependencyError(
@@ -78,32 +108,41 @@ def take(root: Path) -> Slot:
     raise AssertionError("numbers do not end")
 
 
-def left_behind(root: Path) -> list[Slot]:
-    """Folders with segments that nobody holds. They are held now."""
-    slots: list[Slot] = []
-    for path in sorted(root.iterdir()):
-        if path.name.isdecimal() and any(path.glob(f"*{SUFFIX}")):
-            slot = _held(path)
-            if slot is not None:
-                slots.append(slot)
-    return slots
+def left_behind(root: Path) -> list[Path]:
+    """Folders with segments; who holds each, only `hold` tells."""
+    return [
+        path
+        for path in sorted(root.iterdir())
+        if path.name.isdecimal() and any(path.glob(f"*{SUFFIX}"))
+    ]
 
 
-def _held(path: Path) -> Slot | None:
-    path.mkdir(mode=0o700, exist_ok=True)
+def hold(path: Path) -> Slot | None:
+    """The folder, made where it is not there; None while another process, or slot, holds it."""
+    _make_folder(path)
     lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError as error:
         os.close(lock)
-        return None
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
     return Slot(path, lock)
 
 
 def sync_folder(path: Path) -> None:
-    """What was made, renamed or removed in the folder is so after a power loss."""
+    """What was made in the folder is there after a power loss."""
     folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _make_folder(path: Path) -> None:
+    """For this user alone, and there after a power loss."""
+    missing = [one for one in (path, *path.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(one.parent)
