@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,8 @@ from hookline.moments import parse_moment
 from schemas.fields import FIELDS
 
 
-def _moment(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
+    """The moment that an option's words mean."""
     try:
         return parse_moment(text, datetime.now(UTC))
     except ValueError as error:
@@ -40,19 +42,32 @@ Account = Annotated[str | None, typer.Option("--account", help="Only this accoun
 Since = Annotated[
     datetime | None,
     typer.Option(
-        "--since", parser=_moment, metavar="TIME", help="From then on: RFC 3339, or 2h, 3d ago."
+        "--since", parser=moment_of, metavar="TIME", help="From then on: RFC 3339, or 2h, 3d ago."
     ),
 ]
 Until = Annotated[
     datetime | None,
-    typer.Option("--until", parser=_moment, metavar="TIME", help="Before that: as --since."),
+    typer.Option("--until", parser=moment_of, metavar="TIME", help="Before that: as --since."),
 ]
 Max = Annotated[int | None, typer.Option("--max", min=1, help="No more than so many.")]
 
 
 def print_json(document: Any) -> None:
     """The one JSON document of `--json`."""
-    print(json.dumps(document, indent=2, default=str))
+    print(json_text(document))
+
+
+def json_text(document: Any) -> str:
+    """A document as JSON; dataclasses by their fields, times in RFC 3339."""
+    return json.dumps(document, indent=2, default=_plain)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return str(value)
 
 
 def confirm(question: str, *, yes: bool) -> None:

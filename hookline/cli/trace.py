@@ -36,7 +36,6 @@ def trace(
     """
     use(data)
     from hookline.cli.progress import say  # noqa: PLC0415
-    from hookline.trace.document import document  # noqa: PLC0415
     from hookline.trace.page import show  # noqa: PLC0415
     from runtime.configuration import load  # noqa: PLC0415
     from schemas.settings import OperatorSettings  # noqa: PLC0415
@@ -46,7 +45,7 @@ def trace(
         _trace(settings, wanted_id, max_events=max_events, show_content=show_content)
     )
     if as_json:
-        print_json(document(found))
+        print_json(found)
     elif found.deliveries or found.events or found.dead_letters:
         show(found)
     if not (found.deliveries or found.events or found.dead_letters):

@@ -1,6 +1,6 @@
 """A trace for people: what happened, in the order of time. Owns the words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -57,11 +57,7 @@ def show(trace: Trace) -> None:
     for event in trace.events:
         _title(console, event.event_id)
         table = _story()
-        for sighting in event.sightings:
-            _arrival(table, sighting, deliveries.get(sighting.delivery_id))
-            _letters(table, _letters_of(trace, sighting.delivery_id))
-            _telling(table, sighting, _claims_of(event, sighting))
-            told.add(sighting.delivery_id)
+        told |= _sightings(table, trace, event, deliveries)
         _ending(table, event)
         console.print(table)
         console.print()
@@ -78,6 +74,20 @@ def show(trace: Trace) -> None:
     _unarchived(console, trace, set(deliveries))
     if trace.kafka:
         console.print(f"Kafka was not asked: {trace.kafka}", style="yellow", markup=False)
+
+
+def _sightings(
+    table: Table, trace: Trace, event: TracedEvent, deliveries: Mapping[str, TracedDelivery]
+) -> set[str]:
+    """Each telling of the event, after the delivery that it came in; gives the deliveries."""
+    told: set[str] = set()
+    for sighting in event.sightings:
+        if sighting.delivery_id not in told:
+            _arrival(table, sighting, deliveries.get(sighting.delivery_id))
+            _letters(table, _letters_of(trace, sighting.delivery_id))
+            told.add(sighting.delivery_id)
+        _telling(table, sighting, _claims_of(event, sighting))
+    return told
 
 
 def _unarchived(console: Console, trace: Trace, archived: set[str]) -> None:

@@ -10,6 +10,7 @@ from aiokafka import TopicPartition
 
 from hookline.trace.reader import Reader, Span, open_reader
 from runtime.kafka import partition_of
+from schemas.events import MalformedEventError, decode_event
 from schemas.settings import KafkaSettings
 
 LOOK_TIMEOUT_S: Final = 10.0
@@ -24,12 +25,23 @@ Standing: TypeAlias = Literal["retained", "past_retention", "not_found", "not_re
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A record to find: its topic and key, the delivery it is of, and its earliest time."""
+    """A record to find: its topic and key, the delivery it is of, and its earliest time.
+
+    Of an event's record also its content: one delivery may tell several of one event.
+    """
 
     topic: str
     key: bytes
     delivery_id: str
     since: datetime
+    content_hash: str | None = None
+
+    def is_it(self, message: Any) -> bool:
+        """Whether a record of the partition is this one."""
+        told = dict(message.headers).get("delivery-id", b"").decode("ascii", "replace")
+        return (message.key, told) == (self.key, self.delivery_id) and (
+            self.content_hash is None or self.content_hash == _content_hash(message.value)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,14 @@ class Place:
     partition: int
     offset: int | None
     standing: Standing
+
+
+def _content_hash(value: bytes | None) -> str | None:
+    """The content that an event's record tells; None when it is no event."""
+    try:
+        return decode_event(value or b"").content_hash
+    except MalformedEventError:
+        return None
 
 
 async def find_places(settings: KafkaSettings, wanted: Iterable[Wanted]) -> dict[Wanted, Place]:
@@ -73,11 +93,7 @@ class _Look:
 
     def __init__(self, by_partition: Mapping[TopicPartition, list[Wanted]]) -> None:
         self._wanted = by_partition
-        self._missing = {
-            (partition, one.key, one.delivery_id): one
-            for partition, ones in by_partition.items()
-            for one in ones
-        }
+        self._missing = {partition: list(ones) for partition, ones in by_partition.items()}
         self._spans: dict[TopicPartition, Span] = {}
         self._read: set[TopicPartition] = set()
         self._offsets: dict[Wanted, int] = {}
@@ -92,18 +108,16 @@ class _Look:
         limited = {p: span.at_most(LOOK_RECORDS) for p, span in self._spans.items()}
         async for partition, message in reader.read(limited):
             self._see(partition, message)
-            if not self._left(partition):
+            if not self._missing[partition]:
                 reader.skip_rest(partition)
         self._read = {p for p, span in self._spans.items() if span == limited[p]}
 
     def _see(self, partition: TopicPartition, message: Any) -> None:
-        told = dict(message.headers).get("delivery-id", b"").decode("ascii", "replace")
-        found = self._missing.pop((partition, message.key, told), None)
+        missing = self._missing[partition]
+        found = next((one for one in missing if one.is_it(message)), None)
         if found is not None:
+            missing.remove(found)
             self._offsets[found] = message.offset
-
-    def _left(self, partition: TopicPartition) -> bool:
-        return any(missing[0] == partition for missing in self._missing)
 
     def places(self) -> Iterator[tuple[Wanted, Place]]:
         """What came of it."""

@@ -97,7 +97,9 @@ def _event_records(event: TracedEvent) -> dict[str, Wanted]:
     field = event.event_id.partition(":")[0]
     topic = next((events_topic(known) for known in FIELDS if known == field), None)
     return {
-        claim.content_hash: Wanted(topic, key, claim.delivery_id, claim.received_at)
+        claim.content_hash: Wanted(
+            topic, key, claim.delivery_id, claim.received_at, claim.content_hash
+        )
         for claim in event.claims
         if topic is not None
     }

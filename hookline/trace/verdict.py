@@ -2,14 +2,16 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from ingest.signature import SignatureError, signature_digest, signing_app
 
 Standing: TypeAlias = Literal["verified", "no_secret_matches", "no_secrets_configured"]
 
 
-class SignatureVerdict(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SignatureVerdict:
     """Whether Meta signed exactly these bytes, and with the secret of which app."""
 
     standing: Standing

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from hookline.audit.document import document
 from hookline.audit.run import audit, settled, with_raw_records
 from hookline.audit.scope import Scope
+from hookline.cli.options import json_text
 from runtime.database import transaction
 from runtime.errors import RejectError
 from runtime.publisher import OutRecord, Publisher
@@ -49,7 +50,7 @@ EVENT: Final = f"comments:{ACCOUNT}:1"
 
 async def found(engine: AsyncEngine, scope: Scope = SCOPE, examples: int = 20) -> Any:
     """The JSON of an audit, through its text."""
-    return json.loads(json.dumps(document(await audit(engine, scope, examples))))
+    return json.loads(json_text(document(await audit(engine, scope, examples))))
 
 
 def named(told: Any) -> dict[str, int]:
@@ -362,7 +363,7 @@ async def test_raw_records_that_nobody_archived_are_named(
         done = await with_raw_records(
             await audit(engine, scope, 500), engine, operating, 500, lambda _read, _of: None
         )
-        told = json.loads(json.dumps(document(done)))
+        told = json.loads(json_text(document(done)))
         assert told["raw_records"] >= len(published)
         return [
             (one["delivery_id"], one["topic"], one["partition"], one["offset"])

@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hookline.trace.document import document
+from hookline.cli.options import json_text
+from hookline.trace.page import show
 from hookline.trace.run import trace
 from runtime.database import transaction
 from runtime.publisher import OutRecord, Publisher
@@ -103,7 +104,7 @@ async def look(
     found = await trace(
         engine, settings, wanted_id, **{"max_events": 20, "show_content": False, **options}
     )
-    return json.loads(json.dumps(document(found)))
+    return json.loads(json_text(found))
 
 
 async def test_an_event_is_told_from_delivery_to_row(
@@ -161,6 +162,32 @@ async def test_an_event_is_told_from_delivery_to_row(
         assert place["standing"] == "retained"
         headers = written[place["topic"], place["partition"], place["offset"]]
         assert headers["delivery-id"].decode() == delivery_id
+
+
+async def test_two_contents_of_one_delivery_stand_at_their_own_offsets(
+    engine: AsyncEngine,
+    settings: OperatorSettings,
+    broker: Broker,
+    line: Line,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Both records have the same key and the same delivery; the delivery is told once."""
+    ends = await broker.ends(EVENTS_TOPICS)
+    changes = [
+        {"field": "comments", "value": {"id": "555008", "text": words}} for words in ("one", "two")
+    ]
+    entry = {"id": ACCOUNT, "time": 1734638812, "changes": changes}
+    await line.store(received(json.dumps({"object": "instagram", "entry": [entry]}).encode()))
+    (event,) = (await look(engine, settings, "555008"))["events"]
+    told = {(one["record"]["offset"], one["content_hash"]) for one in event["claims"]}
+    written = await broker.new_records(ends)
+    assert told == {
+        (one.source.offset, json.loads(one.value or b"")["content_hash"]) for one in written
+    }
+    assert len(told) == 2
+    show(await trace(engine, settings, "555008", max_events=1, show_content=False))
+    page = capsys.readouterr().out
+    assert (page.count(" received "), page.count(" change ")) == (1, 2)
 
 
 @pytest.mark.parametrize("wanted", ["event", "comment", "media", "ad media", "delivery"])
