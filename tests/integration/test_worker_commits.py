@@ -148,7 +148,7 @@ async def test_a_commit_that_kafka_does_not_answer_is_repeated(
     await line.feed(worker_settings(), 3)
     with paused:
         async with running(line, worker_settings()) as replica:
-            await until(lambda: "commit" in replica.readiness.reasons)
+            await until(lambda: line.calls and "commit" in replica.readiness.reasons)
             paused.close()
             await until(lambda: _committed(line, 3))
             await until(lambda: replica.readiness.reasons == [])
