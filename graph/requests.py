@@ -5,7 +5,7 @@ Every read names its fields: the default sets are small and not documented. Many
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -63,8 +63,8 @@ def read(endpoint: Endpoint, account_id: str, object_id: str) -> GraphRequest:
     Raises:
         ValueError: an id is no decimal number.
     """
-    if endpoint == "comment":
-        return comment(object_id)
+    if endpoint in ("comment", "live_comment"):
+        return replace(comment(object_id), endpoint=endpoint)
     if endpoint == "mentioned_comment":
         return mentioned_comment(account_id, object_id)
     if endpoint == "mentioned_media":

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from runtime.database import BulkStatement, column_types, transaction
 from schemas.canonical import column_json
 from schemas.enriched import Read
+from schemas.fields import Field
 from schemas.tables import SCHEMA, enrichment_tasks, graph_reads
 from workers.enrich.task import NewTask, Task, TaskKey
 
@@ -152,7 +153,7 @@ class Recorded(NamedTuple):
 
     event: str
     event_id: str
-    field: str
+    field: Field
     read: Read
 
 

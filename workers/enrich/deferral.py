@@ -1,0 +1,99 @@
+"""What becomes of a task after its call. Pure."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from graph.answers import Answer
+from graph.errors import Action, Verdict
+from schemas.enriched import Endpoint, Status
+
+RETRY_FIRST: Final = timedelta(seconds=1)
+RETRY_OUTAGE_MAX: Final = timedelta(minutes=1)
+RETRY_ANSWERED_MAX: Final = timedelta(minutes=15)
+
+RETRIES: Final = 20
+"""So often the Graph API may say that it does not know what is wrong: five hours, mostly."""
+
+LOOKS: Final = (
+    timedelta(minutes=5),
+    timedelta(hours=1),
+    timedelta(hours=6),
+    timedelta(hours=24),
+)
+"""When to look again for what may be missing or hidden, since it was first not found. What a
+restricted user wrote, for example, can be read once somebody has approved it.
+
+Source: https://developers.facebook.com/documentation/instagram-platform/instagram-graph-api/reference/ig-comment.md
+"""
+
+
+class Step(NamedTuple):
+    """What is next.
+
+    Attributes:
+        status: of the row, to be recorded and published; None when the call told nothing about it.
+        reason: why it is not done.
+        due_at: when to ask again; None when it is never asked for again.
+        attempts: that failed so far, those that the budget refused not counted.
+        first_ambiguous_at: since when it is not found.
+    """
+
+    status: Status | None
+    reason: str | None
+    due_at: datetime | None
+    attempts: int
+    first_ambiguous_at: datetime | None = None
+
+
+def after_answer(
+    endpoint: Endpoint,
+    answer: Answer,
+    attempts: int,
+    first_ambiguous_at: datetime | None,
+    now: datetime,
+) -> Step:
+    """The step after an answer to an `attempts + 1`st call."""
+    if answer.object is not None:
+        return _done(endpoint, answer.object, attempts)
+    verdict = answer.verdict
+    assert verdict is not None  # noqa: S101  # an answer without an object has one
+    if verdict.action is Action.RETRY:
+        return _again(verdict, answer, attempts, now)
+    if verdict.action is Action.AMBIGUOUS:
+        return _looked(verdict, attempts, first_ambiguous_at or now, now)
+    if verdict.action in (Action.FINAL, Action.BUG):
+        return Step("unreadable", verdict.reason, None, attempts + 1)
+    # The budget, the account or the endpoint is closed, not the task: it stays due.
+    return Step(None, verdict.reason, now, attempts, first_ambiguous_at)
+
+
+def after_silence(reason: str, attempts: int, now: datetime) -> Step:
+    """The step when there was no answer. Outages end; nothing is given up for them."""
+    return Step(None, reason, now + _backoff(attempts, RETRY_OUTAGE_MAX), attempts + 1)
+
+
+def _done(endpoint: Endpoint, found: dict[str, Any], attempts: int) -> Step:
+    """Of media everything is welcome; a comment or mention without text and time tells little."""
+    told = found.get("text") or found.get("caption") or found.get("timestamp")
+    if endpoint == "media" or told:
+        return Step("done", None, None, attempts + 1)
+    return Step("partial", "no_text_and_time", None, attempts + 1)
+
+
+def _again(verdict: Verdict, answer: Answer, attempts: int, now: datetime) -> Step:
+    if answer.error is None:  # a server in front of the Graph API
+        return after_silence(verdict.reason, attempts, now)
+    if attempts + 1 >= RETRIES:
+        return Step("unreadable", "retries_exhausted", None, attempts + 1)
+    due_at = now + _backoff(attempts, RETRY_ANSWERED_MAX)
+    return Step(None, verdict.reason, due_at, attempts + 1)
+
+
+def _looked(verdict: Verdict, attempts: int, first_at: datetime, now: datetime) -> Step:
+    due_at = next((first_at + look for look in LOOKS if first_at + look > now), None)
+    status: Status = "unreadable" if due_at is None else "pending"
+    return Step(status, verdict.reason, due_at, attempts + 1, first_at)
+
+
+def _backoff(attempts: int, longest: timedelta) -> timedelta:
+    return min(RETRY_FIRST * (1 << min(attempts, 20)), longest)

@@ -1,0 +1,57 @@
+"""Enrich as a worker: the handler that puts reads down, and beside its loop the runner."""
+
+import asyncio
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from graph.budget.ledger import Ledger
+from graph.client import Client
+from graph.tokens import Tokens
+from runtime.publisher import Publisher
+from runtime.retry import Retry
+from runtime.vault import Vault
+from runtime.worker import Handler
+from schemas.settings import EnrichSettings, GraphSettings
+from workers.enrich.handler import EnrichHandler
+from workers.enrich.queue import Queue
+from workers.enrich.runner import PUBLISH_TIMEOUT_S, Runner
+
+LEASE_MARGIN_S: Final = 20.0
+
+_MEDIA_MAX_AGE_S: Final = GraphSettings.model_fields["graph_media_max_age_s"].default
+
+
+def make_handler(engine: AsyncEngine, media_max_age_s: float = _MEDIA_MAX_AGE_S) -> EnrichHandler:
+    """What puts reads down."""
+    return EnrichHandler(Queue(engine, lease_s=LEASE_MARGIN_S), media_max_age_s)
+
+
+async def run_beside(
+    handler: Handler,
+    engine: AsyncEngine,
+    publisher: Publisher,
+    retry: Retry,
+    settings: EnrichSettings,
+    stop: asyncio.Event,
+) -> None:
+    """Does the reads until `stop` is set, then ends those in flight."""
+    assert isinstance(handler, EnrichHandler)  # noqa: S101  # ours, made above
+    lease_s = settings.graph_timeout_s + PUBLISH_TIMEOUT_S + LEASE_MARGIN_S
+    async with Client(
+        settings.graph_url, settings.graph_version, settings.graph_timeout_s
+    ) as client:
+        runner = Runner(
+            Queue(engine, lease_s),
+            client,
+            Tokens(engine, Vault(settings), settings.secrets_by_app()),
+            Ledger(
+                engine,
+                settings.graph_target_utilisation,
+                settings.graph_timeout_s + LEASE_MARGIN_S,
+            ),
+            publisher,
+            retry,
+            settings,
+        )
+        await runner.run(handler.some, stop)
