@@ -91,10 +91,13 @@ class Receiver:
 
         One look at all of them costs less than a timer for each.
         """
+        told_bytes = 0
         try:
             while True:
                 await asyncio.sleep(WATCH_INTERVAL_S)
-                metrics.INFLIGHT_BYTES.set(self._inflight.held_bytes)
+                if self._inflight.held_bytes != told_bytes:
+                    told_bytes = self._inflight.held_bytes
+                    metrics.INFLIGHT_BYTES.set(told_bytes)
                 self._expire_overdue(time.monotonic())
         finally:
             metrics.INFLIGHT_BYTES.set(self._inflight.held_bytes)
