@@ -228,8 +228,21 @@ KINDS: Final[Sequence[Kind]] = (
     ),
 )
 
+# Reads every body.
+DAMAGED: Final = Kind(
+    "damaged_deliveries",
+    "deliveries whose archived bytes are not those that were received",
+    """
+    SELECT delivery_id::text, received_at, count(*) OVER () AS found
+    FROM hookline.deliveries
+    WHERE encode(sha256(body), 'hex') <> sha256
+        AND received_at >= :since AND received_at < :until AND (changes ?| :fields)
+    ORDER BY 2, 1 LIMIT :max
+    """,
+)
+
 MEANINGS: Final = {
-    **{kind.name: kind.meaning for kind in KINDS},
+    **{kind.name: kind.meaning for kind in (*KINDS, DAMAGED)},
     UNARCHIVED: "records in Kafka's raw topics, of deliveries that are not archived",
 }
 
@@ -243,11 +256,13 @@ class Fault:
     examples: Sequence[Mapping[str, Any]]
 
 
-async def find_faults(connection: AsyncConnection, scope: Scope, examples: int) -> list[Fault]:
+async def find_faults(
+    connection: AsyncConnection, scope: Scope, examples: int, *, bodies: bool
+) -> list[Fault]:
     """The faults that are there, in the order of a change's way through the line."""
     found: list[Fault] = []
     given = {**scope.parameters(), "max": examples}
-    for kind in KINDS:
+    for kind in (DAMAGED, *KINDS) if bodies else KINDS:
         rows = (await connection.execute(text(kind.query), given)).mappings().all()
         if rows:
             told = [{name: row[name] for name in row if name != "found"} for row in rows]

@@ -12,20 +12,16 @@ from rich.text import Text
 from hookline.audit.faults import MEANINGS, Fault
 from hookline.audit.ledger import COUNTS, Entry, total
 from hookline.audit.run import Audit
+from hookline.console import page
 from schemas.fields import FIELDS
 
 HOURS_SHOWN: Final = 24
 """The last hours in which something was received; the sum is of all, and `--json` has them all."""
 
-PIPED_COLUMNS: Final = 1000
-"""A line that goes to another program is not folded."""
-
 
 def show(audit: Audit) -> None:
     """Prints an audit."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = PIPED_COLUMNS
+    console = page()
     console.print("received = stored + repeats + dead + parked + in flight", style="dim")
     console.print(_table(audit))
     for fault in audit.faults:

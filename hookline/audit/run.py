@@ -43,8 +43,10 @@ class Audit:
         return not self.faults and all(entry.adds_up for entry in self.entries)
 
 
-async def audit(engine: AsyncEngine, scope: Scope, examples: int) -> Audit:
+async def audit(engine: AsyncEngine, scope: Scope, examples: int, *, bodies: bool = False) -> Audit:
     """The audit of what PostgreSQL holds, as of one moment, whatever goes on meanwhile.
+
+    With `bodies` every archived body is read, and compared with the sha256 of its receipt.
 
     Raises:
         DatabaseUnavailableError: PostgreSQL cannot be reached.
@@ -52,7 +54,7 @@ async def audit(engine: AsyncEngine, scope: Scope, examples: int) -> Audit:
     async with transaction(engine) as connection:
         await connection.execute(text(_SNAPSHOT))
         entries = await read_ledger(connection, scope)
-        faults = await find_faults(connection, scope, examples)
+        faults = await find_faults(connection, scope, examples, bodies=bodies)
         return Audit(scope, entries, await name_positions(connection, faults, examples))
 
 

@@ -10,7 +10,7 @@ import typer
 
 from hookline.cli.options import AsJson, Data, FieldOption, Since, Until, print_json
 from hookline.connection import use
-from hookline.moments import parse_moment
+from hookline.moments import parse_moment, require_order
 
 if TYPE_CHECKING:
     from hookline.audit.raw_records import Advance
@@ -46,6 +46,10 @@ Kafka = Annotated[
     bool, typer.Option("--kafka", help="Also look up every raw record that Kafka still has.")
 ]
 
+Bodies = Annotated[
+    bool, typer.Option("--bodies", help="Also compare every archived body with its sha256.")
+]
+
 
 def audit(  # noqa: PLR0913 - the options of a command
     *,
@@ -54,6 +58,7 @@ def audit(  # noqa: PLR0913 - the options of a command
     field: FieldOption = None,
     grace: Grace = "10m",  # type: ignore[assignment]  # typer parses it
     wait_s: Wait = 0.0,
+    bodies: Bodies = False,
     kafka: Kafka = False,
     examples: Examples = 20,
     as_json: AsJson = False,
@@ -63,6 +68,10 @@ def audit(  # noqa: PLR0913 - the options of a command
 
     Reads only. Exit code 1 when it does not add up.
     """
+    try:
+        require_order(since, until)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     use(data)
     from hookline.audit.document import document  # noqa: PLC0415
     from hookline.audit.page import show  # noqa: PLC0415
@@ -72,7 +81,9 @@ def audit(  # noqa: PLR0913 - the options of a command
 
     settings = load(OperatorSettings)
     scope = Scope(datetime.now(UTC), grace, since, until, field)
-    found = asyncio.run(_audit(settings, scope, wait_s=wait_s, kafka=kafka, examples=examples))
+    found = asyncio.run(
+        _audit(settings, scope, wait_s=wait_s, bodies=bodies, kafka=kafka, examples=examples)
+    )
     if as_json:
         print_json(document(found))
     else:
@@ -82,7 +93,13 @@ def audit(  # noqa: PLR0913 - the options of a command
 
 
 async def _audit(
-    settings: "OperatorSettings", scope: "Scope", *, wait_s: float, kafka: bool, examples: int
+    settings: "OperatorSettings",
+    scope: "Scope",
+    *,
+    wait_s: float,
+    bodies: bool,
+    kafka: bool,
+    examples: int,
 ) -> "Audit":
     from dataclasses import replace  # noqa: PLC0415
 
@@ -96,7 +113,7 @@ async def _audit(
         if wait_s:
             await run.settled(engine, scope, wait_s)
             scope = replace(scope, at=datetime.now(UTC))
-        found = await run.audit(engine, scope, examples)
+        found = await run.audit(engine, scope, examples, bodies=bodies)
         if kafka:
             with _progress() as advance:
                 found = await run.with_raw_records(found, engine, settings, examples, advance)

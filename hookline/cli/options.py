@@ -77,11 +77,19 @@ def confirm(question: str, *, yes: bool) -> None:
         typer.Abort: the operator does not.
         typer.BadParameter: there is nobody to ask.
     """
-    if yes:
-        return
-    if not sys.stdin.isatty():
+    require_answer(yes=yes)
+    if not yes:
+        typer.confirm(question, abort=True, err=True)
+
+
+def require_answer(*, yes: bool) -> None:
+    """Returns when the operator has agreed already, or can be asked.
+
+    Raises:
+        typer.BadParameter: there is nobody to ask.
+    """
+    if not yes and not sys.stdin.isatty():
         raise typer.BadParameter("needs --yes where there is no terminal to ask on")
-    typer.confirm(question, abort=True, err=True)
 
 
 def offer(question: str, *, yes: bool) -> None:

@@ -3,37 +3,35 @@
 # ruff: noqa: PLC0415 - imports wait for the command: help must come at once
 
 import asyncio
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from hookline.cli.options import AsJson, Data, DryRun, Yes, confirm, print_json
+from hookline.cli.options import (
+    AsJson,
+    Data,
+    DryRun,
+    Yes,
+    confirm,
+    moment_of,
+    print_json,
+    require_answer,
+)
 from hookline.connection import use
-from hookline.moments import parse_moment
 
 if TYPE_CHECKING:
     from hookline.rebuild.batches import Progress
     from hookline.rebuild.comparison import Comparison
     from hookline.rebuild.run import Ask, Order, Report
 
-PIPED_WIDTH: Final = 120
-
 KINDS: Final = {
     "missing": "missing: the deliveries tell it, the live table lacks it",
     "extra": "extra: no delivery tells it",
     "different": "different in",
 }
-
-
-def _moment(words: str) -> datetime:
-    try:
-        return parse_moment(words, datetime.now(UTC))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 def rebuild(  # noqa: PLR0913 - the options of a command
@@ -52,7 +50,7 @@ def rebuild(  # noqa: PLR0913 - the options of a command
         datetime | None,
         typer.Option(
             "--until",
-            parser=_moment,
+            parser=moment_of,
             metavar="TIME",
             help="Only what was received before: RFC 3339, or 2h, 3d ago.",
         ),
@@ -77,8 +75,10 @@ def rebuild(  # noqa: PLR0913 - the options of a command
         raise typer.BadParameter("lower-case letters, digits and _, and a name of its own")
     if swap and until is not None:
         raise typer.BadParameter("--swap takes everything: it goes without --until")
-    if swap and not yes and not dry_run and not sys.stdin.isatty():
-        raise typer.BadParameter("needs --yes where there is no terminal to ask on")
+    if dry_run and not swap:
+        raise typer.BadParameter("--dry-run goes with --swap: nothing else changes live rows")
+    if swap and not dry_run:
+        require_answer(yes=yes)
     use(data)
     order = Order(schema, workers, until, verify, swap, dry_run, limit)
     report = _run(order, _asker(yes=yes))
@@ -93,6 +93,7 @@ def rebuild(  # noqa: PLR0913 - the options of a command
 def _run(order: "Order", ask: "Ask") -> "Report":
     import stamina
 
+    from hookline.cli.progress import say
     from hookline.rebuild.run import rebuild as run
     from runtime.configuration import load
     from runtime.database import dispose, new_engine, require_revision
@@ -102,7 +103,7 @@ def _run(order: "Order", ask: "Ask") -> "Report":
         engine = new_engine(load(DatabaseSettings), "rebuild", command_timeout_s=None)
         try:
             await require_revision(engine)
-            return await run(engine, order, ask, show)
+            return await run(engine, order, ask, show, say)
         finally:
             await dispose(engine)
 
@@ -143,12 +144,11 @@ def _bar() -> "Iterator[Callable[[Progress], None]]":
 
 
 def _print(report: "Report", order: "Order") -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=PIPED_WIDTH)
+    from hookline.console import page
+
+    console = page()
     counts = report.counts
     resumed = " (gone on with)" if report.resumed else ""
     console.print(
@@ -188,6 +188,11 @@ def _conclusions(report: "Report", order: "Order") -> "Iterator[str]":
         cut = report.until.isoformat(timespec="seconds")
         equal = "Equal" if report.comparison.equal else "NOT equal"
         yield f"{equal}: rows that were last changed by what was received before {cut}."
+    if damaged := report.counts["damaged"]:
+        yield (
+            f"Not used: {damaged} deliveries whose archived bytes are not those that were "
+            "received. Name them with `hookline audit --bodies`."
+        )
     if report.exchanged:
         done = {
             name: sum(getattr(table, name) for table in report.exchanged.values())
@@ -195,7 +200,7 @@ def _conclusions(report: "Report", order: "Order") -> "Iterator[str]":
         }
         yield (
             f"Exchanged: {done['changed']} rows changed, {done['new']} added, {done['removed']} "
-            f"removed; {done['kept']} left alone, for their delivery is not archived yet."
+            f"removed; {done['kept']} left alone: their delivery is not archived, or not intact."
         )
     elif order.swap:
         differing = report.comparison.differing if report.comparison else 0

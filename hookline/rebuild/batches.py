@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from runtime.database import transaction
-from schemas.deliveries import Delivery
+from schemas.deliveries import Delivery, body_key
 from schemas.tables import SCHEMA, deliveries
 
 BATCH_DELIVERIES: Final = 500
@@ -94,7 +94,16 @@ async def do_next(engine: AsyncEngine, schema: str, redo: Redo) -> bool:
         )
         if batch is None:
             return False
-        failed = await redo(await _read(connection, schema, batch))
+        intact, damaged = await _read(connection, schema, batch)
+        failed = await redo(intact)
+        if damaged:
+            await connection.execute(
+                text(
+                    f"INSERT INTO {schema}.damaged SELECT unnest(CAST(:ids AS uuid[])) "
+                    "ON CONFLICT DO NOTHING"
+                ),
+                {"ids": damaged},
+            )
         await connection.execute(
             text(
                 f"UPDATE {schema}.batches SET done_at = now(), failed = :failed "  # noqa: S608
@@ -119,18 +128,26 @@ async def progress(engine: AsyncEngine, schema: str) -> Progress:
         return Progress(*found.one())
 
 
-async def _read(connection: AsyncConnection, schema: str, batch: int) -> list[Delivery]:
+async def _read(
+    connection: AsyncConnection, schema: str, batch: int
+) -> tuple[list[Delivery], list[str]]:
+    """A batch's deliveries, and the ids of those whose bytes are not what was received."""
     rows = await connection.execute(
         text(
             "SELECT delivery.delivery_id, delivery.received_at, app_id, signature, "  # noqa: S608
-            f"source, body FROM {schema}.work JOIN {SCHEMA}.{deliveries.name} AS delivery "
+            f"source, body, sha256 FROM {schema}.work JOIN {SCHEMA}.{deliveries.name} AS delivery "
             "ON delivery.received_at = work.received_at "
             "AND delivery.delivery_id = work.delivery_id "
             "WHERE work.batch = :batch ORDER BY delivery.received_at, delivery.delivery_id"
         ),
         {"batch": batch},
     )
-    return [
-        Delivery(str(row[0]), row[1].astimezone(UTC), row[2], row[3], row[4], bytes(row[5]))
-        for row in rows
-    ]
+    intact: list[Delivery] = []
+    damaged: list[str] = []
+    for *row, body, sha256 in rows:
+        one = Delivery(str(row[0]), row[1].astimezone(UTC), row[2], row[3], row[4], bytes(body))
+        if body_key(one.body).decode() == sha256:
+            intact.append(one)
+        else:
+            damaged.append(one.delivery_id)
+    return intact, damaged

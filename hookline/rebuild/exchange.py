@@ -40,6 +40,11 @@ WHERE {{when}} AND NOT EXISTS (
 ON CONFLICT DO NOTHING
 """  # noqa: S608 - names of ours
 
+_DAMAGED: Final = """
+INSERT INTO {scratch}.unarchived SELECT delivery_id::text FROM {scratch}.damaged
+ON CONFLICT DO NOTHING
+"""
+
 _KEEP: Final = """
 DELETE FROM {scratch}.differing_{table} AS d
 USING {live}.{table} AS live
@@ -76,7 +81,9 @@ ON CONFLICT DO NOTHING
 
 
 class Exchanged(NamedTuple):
-    """What became of one table. `kept` rows come from deliveries that are not archived yet."""
+    """What became of one table. `kept` rows come from deliveries that are not archived,
+    or not intact.
+    """
 
     new: int = 0
     changed: int = 0
@@ -140,6 +147,7 @@ async def _exchange(
             {"since": since},
         )
         await catch_up(since)
+        await connection.execute(text(_DAMAGED.format(scratch=scratch)))
         await connection.execute(text(f"CREATE SCHEMA {aside}"))
         done = {one.table.name: await _apply(connection, scratch, aside, one) for one in COMPARED}
         gave_way = any(table.changed or table.removed for table in done.values())

@@ -5,10 +5,11 @@ from typing import Final, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from runtime.batches import batches
 from runtime.database import in_schema
 from runtime.errors import RejectError
 from runtime.publisher import OutRecord
-from runtime.worker import Outcome, Record, batches, dead_letter
+from runtime.worker import Outcome, Record, dead_letter, size_bytes
 from schemas.dead_letters import Source
 from schemas.deliveries import Delivery, body_key, delivery_headers
 from schemas.splitting import fields_in
@@ -50,7 +51,9 @@ class Line:
         raw = [record for delivery in deliveries for record in raw_records(delivery)]
         seen = await settled(self._dedupe, raw)
         failed = len(seen.dead)
-        for events in batches(event_records(seen.results), EVENTS_MAX, EVENTS_MAX_BYTES):
+        for events in batches(
+            event_records(seen.results), EVENTS_MAX, EVENTS_MAX_BYTES, size_bytes
+        ):
             failed += len((await settled(self._persist, events)).dead)
         return failed
 

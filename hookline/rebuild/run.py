@@ -21,8 +21,8 @@ from hookline.rebuild.processes import run_processes
 from hookline.rebuild.scratch import RebuildError
 from runtime.database import transaction
 
-FEW_BATCHES: Final = 4
-"""So many are done here, before another process would have started."""
+FEW_BATCHES: Final = 8
+"""So many are done here: to start the processes takes as long."""
 
 POLL_S: Final = 0.5
 
@@ -34,6 +34,9 @@ SETTLE_PAUSE_S: Final = 2.0
 
 Show = Callable[[Progress], None]
 """Told how far the build is."""
+
+Say = Callable[[str], None]
+"""Told what a person may wonder about meanwhile."""
 
 Ask = Callable[[Comparison], None]
 """Asked before rows are exchanged; raises when they are not to be."""
@@ -100,7 +103,7 @@ def _table(found: Any) -> dict[str, Any]:
     }
 
 
-async def rebuild(engine: AsyncEngine, order: Order, ask: Ask, show: Show) -> Report:
+async def rebuild(engine: AsyncEngine, order: Order, ask: Ask, show: Show, say: Say) -> Report:
     """Does what is ordered; the processes that build find the database by the environment.
 
     Raises:
@@ -111,17 +114,20 @@ async def rebuild(engine: AsyncEngine, order: Order, ask: Ask, show: Show) -> Re
         scratch.held(engine, order.schema),
         recorded(engine, "rebuild", order.arguments()) as operation,
     ):
-        report = await _Rebuild(engine, order, operation, show).run(ask)
+        report = await _Rebuild(engine, order, operation, show, say).run(ask)
         await operation.save()
     return report
 
 
 class _Rebuild:
-    def __init__(self, engine: AsyncEngine, order: Order, operation: Operation, show: Show) -> None:
+    def __init__(
+        self, engine: AsyncEngine, order: Order, operation: Operation, show: Show, say: Say
+    ) -> None:
         self._engine = engine
         self._order = order
         self._operation = operation
         self._show = show
+        self._say = say
 
     async def run(self, ask: Ask) -> Report:
         order = self._order
@@ -192,7 +198,10 @@ class _Rebuild:
             await self._do_all()
 
     async def _counts(self) -> dict[str, int]:
-        """Deliveries read, and of their changes: written (distinct contents) and duplicates."""
+        """Deliveries read, and of their changes: written (distinct contents) and duplicates.
+
+        Of `damaged` deliveries the archived bytes are not those that were received.
+        """
         schema = self._order.schema
         done = await batches.progress(self._engine, schema)
         async with transaction(self._engine) as connection:
@@ -200,17 +209,19 @@ class _Rebuild:
                 await connection.execute(
                     text(
                         f"SELECT (SELECT count(*) FROM {schema}.sightings), "  # noqa: S608
-                        f"(SELECT count(*) FROM {schema}.claims)"
+                        f"(SELECT count(*) FROM {schema}.claims), "
+                        f"(SELECT count(*) FROM {schema}.damaged)"
                     )
                 )
             ).one()
-        changes, written = row
+        changes, written, damaged = row
         return {
             "read": done.read,
             "changes": changes,
             "written": written,
             "duplicates": changes - written,
             "failed": done.failed,
+            "damaged": damaged,
         }
 
     async def _exchange(self, report: Report) -> None:
@@ -237,6 +248,10 @@ class _Rebuild:
                 return cut, found
             if give_up_s is None:
                 give_up_s = time.monotonic() + order.settle_s
+                self._say(
+                    f"{found.differing} rows differ; looking again for {order.settle_s:g} s, "
+                    "for they may be on their way …"
+                )
             await asyncio.sleep(min(SETTLE_PAUSE_S, order.settle_s))
 
 

@@ -18,7 +18,7 @@ from hookline.rebuild.compared import COMPARED
 from runtime.database import transaction
 from runtime.errors import StopError
 from runtime.worker import VERSION
-from schemas.tables import ANALYTICS, REVISION, SCHEMA
+from schemas.tables import ANALYTICS, REVISION, SCHEMA, deliveries
 
 DEFAULT: Final = "hookline_rebuild"
 
@@ -44,8 +44,18 @@ CREATE UNLOGGED TABLE {schema}.work (
     received_at timestamptz NOT NULL,
     delivery_id uuid NOT NULL
 );
-CREATE INDEX ON {schema}.work (batch)
+CREATE INDEX ON {schema}.work (batch);
+CREATE UNLOGGED TABLE {schema}.damaged (delivery_id uuid PRIMARY KEY)
 """
+
+_ERASED: Final = f"""
+SELECT EXISTS (
+    SELECT FROM {{schema}}.work WHERE NOT EXISTS (
+        SELECT FROM {SCHEMA}.{deliveries.name} AS archived
+        WHERE archived.received_at = work.received_at AND archived.delivery_id = work.delivery_id
+    )
+)
+"""  # noqa: S608 - names of ours
 
 
 class RebuildError(StopError):
@@ -94,7 +104,8 @@ async def held(engine: AsyncEngine, schema: str) -> AsyncIterator[None]:
 async def begin(engine: AsyncEngine, schema: str, until: datetime | None) -> Begun:
     """The schema to build in: the one that a killed run left, else a fresh one.
 
-    It is gone on with when the same release began it with the same `until`. Batches that are
+    It is gone on with when the same release began it with the same `until`, and every delivery
+    that it may have used is still archived: what was erased must not come back. Batches that are
     marked done are in the tables; any other is done again, which changes nothing.
 
     Raises:
@@ -134,6 +145,8 @@ async def _left_behind(
         ),
         {"version": _version(), "until": until},
     )
+    if found and await connection.scalar(text(_ERASED.format(schema=schema))):
+        return None
     return found
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hookline.console import page
 from hookline.demo.page import printable
 from hookline.trace.life import (
     Trace,
@@ -40,15 +41,9 @@ _PLACES: Final = {
 }
 
 
-PIPED_COLUMNS: Final = 1000
-"""A line that goes to another program is not folded."""
-
-
 def show(trace: Trace) -> None:
     """Prints a trace that found something."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = PIPED_COLUMNS
+    console = page()
     events = len(trace.events)
     if trace.events_found > events:
         console.print(f"The {events} oldest of {trace.events_found} events; more with --max.\n")

@@ -217,6 +217,24 @@ async def test_a_delivery_archived_twice_is_named(
     assert (example["delivery_id"], example["times"]) == (deliveries[3].delivery_id, 2)
 
 
+async def test_a_damaged_body_is_named_when_bodies_are_read(
+    engine: AsyncEngine, deliveries: list[Delivery]
+) -> None:
+    """The archive promises the exact bytes."""
+    await change(
+        engine,
+        "UPDATE hookline.deliveries SET body = body || '\\x20' WHERE delivery_id = "
+        "CAST(:id AS uuid)",
+        id=deliveries[3].delivery_id,
+    )
+    assert (await audit(engine, SCOPE, 20)).adds_up
+    (fault,) = (await audit(engine, SCOPE, 20, bodies=True)).faults
+    assert (fault.name, fault.count) == ("damaged_deliveries", 1)
+    assert [one["delivery_id"] for one in fault.examples] == [deliveries[3].delivery_id]
+    others = replace(SCOPE, field="mentions")
+    assert (await audit(engine, others, 20, bodies=True)).adds_up
+
+
 async def test_the_missing_are_named_by_delivery_position_and_event(
     engine: AsyncEngine, deliveries: list[Delivery]
 ) -> None:
@@ -397,6 +415,8 @@ async def test_the_verb_tells_people_and_programs(
     assert json.loads(told.stdout)["grace_s"] == 7200
     wrong = await asyncio.to_thread(run_hookline, "audit", "--grace", "soon", **given)
     assert wrong.returncode == 2
+    never = ("--since", "1h", "--until", "2h")
+    assert (await asyncio.to_thread(run_hookline, "audit", *never, **given)).returncode == 2
 
 
 async def test_without_postgres_it_is_unreachable() -> None:

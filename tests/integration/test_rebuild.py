@@ -10,9 +10,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hookline.rebuild import exchange
+from hookline.rebuild.batches import plan
 from hookline.rebuild.comparison import Comparison
+from hookline.rebuild.exchange import Exchanged
+from hookline.rebuild.process import drain
 from hookline.rebuild.run import Order, Report, rebuild
-from hookline.rebuild.scratch import DEFAULT, RebuildError, held
+from hookline.rebuild.scratch import DEFAULT, RebuildError, begin, held
 from runtime.database import transaction
 from tests.integration.archived import events, just_now, raw, store, traffic
 from workers.archive.handler import ArchiveHandler
@@ -37,7 +40,7 @@ async def live(
 
 async def run(engine: AsyncEngine, order: Order) -> Report:
     """A rebuild that nobody watches and everybody agrees to."""
-    return await rebuild(engine, order, lambda _: None, lambda _: None)
+    return await rebuild(engine, order, lambda _: None, lambda _: None, lambda _: None)
 
 
 async def execute(engine: AsyncEngine, statement: str) -> None:
@@ -254,6 +257,44 @@ async def test_swap_leaves_alone_what_is_not_archived_yet(live: AsyncEngine) -> 
     assert await rows(live, count) == before
     await ArchiveHandler(live).handle(fresh)
     assert found(await run(live, VERIFY)).equal
+
+
+async def test_a_damaged_body_makes_no_row_and_takes_none(live: AsyncEngine) -> None:
+    """Bytes that are not those received tell nothing: verify says so, swap leaves their rows."""
+    await execute(
+        live,
+        "UPDATE hookline.deliveries SET body = '{}' WHERE delivery_id IN "
+        "(SELECT delivery_id FROM hookline.comments WHERE contents IS NULL "
+        "ORDER BY comment_id LIMIT 1)",
+    )
+    tables = "SELECT (SELECT count(*) FROM hookline.comments), count(*) FROM hookline.claims"
+    before = await rows(live, tables)
+    report = await run(live, VERIFY)
+    assert report.counts["damaged"] == 1
+    assert {(one.table, one.kind) for one in found(report).differences} >= {
+        ("comments", "extra"),
+        ("claims", "extra"),
+    }
+    report = await run(live, SWAP)
+    kept = report.exchanged["comments"].kept
+    assert kept > 0
+    assert report.exchanged["comments"] == Exchanged(kept=kept)
+    assert report.exchanged["claims"].removed == 0
+    assert await rows(live, tables) == before
+
+
+async def test_one_that_built_from_what_is_erased_since_begins_anew(live: AsyncEngine) -> None:
+    """Else a swap would bring back what somebody asked to be erased."""
+    await begin(live, DEFAULT, None)
+    await plan(live, DEFAULT)
+    await drain(live, DEFAULT)
+    assert (await begin(live, DEFAULT, None)).resumed
+    await execute(
+        live,
+        "DELETE FROM hookline.deliveries WHERE delivery_id IN "
+        "(SELECT delivery_id FROM hookline.comments LIMIT 1)",
+    )
+    assert not (await begin(live, DEFAULT, None)).resumed
 
 
 async def test_a_schema_of_somebody_else_is_refused(live: AsyncEngine) -> None:

@@ -7,6 +7,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from random import Random
 from typing import Any, TypeAlias
 
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from runtime.database import transaction
 from runtime.errors import RetryError
 from runtime.worker import Record
+from schemas.events import parse_time
 from tests.integration.archived import events, just_now, raw, store, traffic
 from workers.archive.handler import ArchiveHandler
 from workers.dedupe.handler import DedupeHandler
@@ -69,6 +71,8 @@ async def test_output_is_one_document_and_the_code_tells(start: Start, engine: A
     assert (code, err) == (0, "")
     assert document["equal"] is True
     assert document["differences"] == []
+    assert parse_time(document["until"]) < datetime.now(UTC)
+    assert document["until"].endswith("Z")
     assert all(isinstance(document[n], int) for n in ("read", "written", "duplicates", "failed"))
     async with transaction(engine) as connection:
         await connection.execute(text("UPDATE hookline.comments SET text = 'my secret words'"))
@@ -76,6 +80,7 @@ async def test_output_is_one_document_and_the_code_tells(start: Start, engine: A
     assert code == 1
     assert out.count("different in text") == 3
     assert "--max names more of them" in out
+    assert "rows differ; looking again" in err
     assert "secret words" not in out + err
 
 
@@ -86,6 +91,7 @@ async def test_output_is_one_document_and_the_code_tells(start: Start, engine: A
         (("--schema", "public; DROP"), "a name of its own"),
         (("--swap", "--yes", "--until", "2h"), "without --until"),
         (("--swap",), "needs --yes"),
+        (("--verify", "--dry-run"), "goes with --swap"),
     ],
 )
 async def test_wrong_usage_is_refused_at_once(
