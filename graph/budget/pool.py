@@ -4,10 +4,10 @@ Meta tells a pool's use after the fact, in whole percent, rounded down, and neve
 bounds are used that hold whatever the size is:
 
 - What is used is less than `used_percent + 1`.
-- A call costs at most `(used_percent + 1) / held`, where `held` calls of our own are certainly in
-  what was told. Calls of others make that greater than it is, and us more careful.
-- Calls in flight (`reserved`), and calls that may not be in what was told (`unreported`), come on
-  top, at that cost.
+- A call costs at most `(used_percent + 1) / calls`, with the own calls that what was told surely
+  contains. Calls of others make that greater than it is, and us more careful.
+- Calls in flight (`reserved`), and calls that ended without a word about the use (`unreported`),
+  come on top, at that cost.
 
 With `used_percent + (reserved + unreported) * cost <= target`, less than `target + 1` is used when
 all have ended. Where that lets nothing through, though less than the target is used, one call
@@ -15,7 +15,7 @@ goes alone: what it is told gives a better bound.
 
 An answer tells of its own calls, and of all that had ended before they began. Answers overtake
 each other, so one whose calls began before another call ended can only raise what is known. And a
-call leaves its window some time, so `held` counts those of at most one window.
+call leaves its window some time, so the own calls are those of at most one window.
 
 Source: https://developers.facebook.com/docs/graph-api/overview/rate-limiting/
 """
@@ -49,10 +49,10 @@ class Pool:
 
     Attributes:
         used_percent: the greatest of the metrics that Meta told; None when it never did.
-        calls: own calls that Meta counted since `calls_since`.
+        calls: own calls since `calls_since` that `used_percent` contains.
         calls_before: the same, of the half window before `calls_since`.
         calls_since: when the present half window began.
-        unreported: own calls that `used_percent` may not contain.
+        unreported: own calls that ended, and that `used_percent` may not contain.
         reserved: own calls that are in flight, or about to be.
         reserved_until: whoever reserved them is dead by then.
         blocked_until: Meta refuses all calls until then.
@@ -72,8 +72,7 @@ class Pool:
     @property
     def cost_percent(self) -> float:
         """The most that one call can cost."""
-        held = self.calls + self.calls_before - self.unreported
-        return ((self.used_percent or 0.0) + 1.0) / max(held, 1)
+        return ((self.used_percent or 0.0) + 1.0) / max(self.calls + self.calls_before, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +152,12 @@ def settle(
     """The pool after the `count` calls reserved at `reserved_at` have ended."""
     pool = _without_dead_ones(pool, now)
     overtaken = pool.reported_at is not None and reserved_at < pool.reported_at
-    used_percent, unreported = pool.used_percent, pool.unreported + outcome.ended
+    used_percent, unreported, counted = pool.used_percent, pool.unreported + outcome.ended, 0
     if outcome.used_percent is not None:
+        # The greater of two is that of the later answer, which contains the calls of both.
         used_percent = max(outcome.used_percent, (used_percent or 0.0) * overtaken)
-        unreported *= overtaken
+        unreported = pool.unreported * overtaken
+        counted = outcome.counted
     if used_percent is None or used_percent < rules.target_percent:
         # While it is spent the old counts stay: only a probe's cost is taken from them.
         pool = _within_window(pool, rules.window, now)
@@ -167,7 +168,7 @@ def settle(
     return replace(
         pool,
         used_percent=used_percent,
-        calls=pool.calls + outcome.counted,
+        calls=pool.calls + counted,
         unreported=unreported,
         reserved=reserved,
         reserved_until=pool.reserved_until if reserved else None,
@@ -238,8 +239,8 @@ def _room(pool: Pool, rules: Rules) -> int:
     """How many more calls certainly fit below the target; may be negative."""
     if pool.used_percent is None:
         # The very first call goes alone: a quiet account has hardly any budget. Then no more are
-        # in flight than were answered.
-        most = max(UNKNOWN_ALLOWANCE, pool.calls) if pool.reported_at is not None else 1
+        # in flight than have ended.
+        most = max(UNKNOWN_ALLOWANCE, pool.unreported) if pool.reported_at is not None else 1
         return most - pool.reserved
     fitting = (rules.target_percent - pool.used_percent) / pool.cost_percent
     return math.floor(fitting) - pool.reserved - pool.unreported
