@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from runtime.batches import batches
 from runtime.breaker import Breaker
 from runtime.commits import Commits
 from runtime.crash_points import reached
@@ -25,7 +26,7 @@ from runtime.kafka import has_failed
 from runtime.lag import LagWatch
 from runtime.publisher import Publisher
 from runtime.retry import Retry
-from runtime.worker import Handler, Record, batches
+from runtime.worker import Handler, Record, size_bytes
 from schemas.crash_points import CrashPoint
 from schemas.dead_letters import Source
 from schemas.settings import WorkerSettings
@@ -146,7 +147,7 @@ class Loop:
             self._lag.read(fetched)
             records = _records(fetched)
             del fetched
-            with self._reading_ahead(sum(record.size_bytes for record in records)):
+            with self._reading_ahead(sum(map(size_bytes, records))):
                 await self._handle_all(tenure, records, stop)
             if self._commits.failing:
                 # What is done and not committed would grow, and all of it be repeated.
@@ -182,7 +183,10 @@ class Loop:
 
     async def _handle_all(self, tenure: int, records: list[Record], stop: asyncio.Event) -> None:
         for batch in batches(
-            records, self._settings.worker_max_records, self._settings.worker_max_batch_bytes
+            records,
+            self._settings.worker_max_records,
+            self._settings.worker_max_batch_bytes,
+            size_bytes,
         ):
             rest = batch
             while rest:

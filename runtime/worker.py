@@ -4,7 +4,7 @@ Owns the contract between the two. What the effect is, the worker's handler know
 be, the loop (`runtime.loop`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Final, Protocol
@@ -29,11 +29,6 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
-
-    @property
-    def size_bytes(self) -> int:
-        """Of its value; headers are small."""
-        return RECORD_OVERHEAD_BYTES + len(self.value or b"")
 
 
 @dataclass(slots=True)
@@ -61,6 +56,11 @@ class Handler(Protocol):
         ...
 
 
+def size_bytes(record: Record) -> int:
+    """Of its value; headers are small."""
+    return RECORD_OVERHEAD_BYTES + len(record.value or b"")
+
+
 def dead_letter(stage: str, record: Record, reason: str, detail: str) -> DeadLetter:
     """The dead letter of a record, after one attempt more than it has behind it."""
     return DeadLetter(
@@ -79,18 +79,3 @@ def attempts_behind(headers: Iterable[tuple[str, bytes]]) -> int:
     """How often a record became a dead letter before it was sent again: its header `attempt`."""
     told = dict(headers).get(ATTEMPT, b"")
     return int(told) if told.isdigit() and len(told) < ATTEMPT_DIGITS else 0
-
-
-def batches(records: Iterable[Record], max_records: int, max_bytes: int) -> Iterator[list[Record]]:
-    """Records in their order, cut by count and bytes; a larger record is a batch of its own."""
-    batch: list[Record] = []
-    size_bytes = 0
-    for record in records:
-        full = len(batch) >= max_records or size_bytes + record.size_bytes > max_bytes
-        if batch and full:
-            yield batch
-            batch, size_bytes = [], 0
-        batch.append(record)
-        size_bytes += record.size_bytes
-    if batch:
-        yield batch

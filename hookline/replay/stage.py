@@ -15,11 +15,12 @@ from hookline.replay.ledger import Ledger, counts_of
 from hookline.replay.letters import new_letters
 from hookline.replay.order import ReplayError
 from hookline.replay.told import told_by
+from runtime.batches import batches
 from runtime.breaker import Tally as Breaker
 from runtime.database import transaction
 from runtime.errors import DependencyError, RejectError, RetryError
 from runtime.publisher import OutRecord, Publisher
-from runtime.worker import VERSION, Outcome, Record, batches
+from runtime.worker import VERSION, Outcome, Record, size_bytes
 from schemas.dead_letters import DeadLetter, dead_letter_headers
 from schemas.topics import DEAD_LETTERS
 
@@ -87,7 +88,7 @@ class Stage:
             is_new = await self._ledger.is_new(connection, batch)
             before = await self._ground.states(connection, every)
             outcome = Outcome()
-            for part in batches(batch.records, BATCH_RECORDS, BATCH_BYTES):
+            for part in batches(batch.records, BATCH_RECORDS, BATCH_BYTES, size_bytes):
                 done = await settled(self._handler, part)
                 outcome.results += done.results
                 outcome.dead += done.dead

@@ -15,7 +15,7 @@ from hookline.replay.order import Order, ReplayError
 from hookline.replay.selection import selects
 from hookline.trace.reader import Reader, Span
 from runtime.errors import TopicsMissingError
-from runtime.worker import Record
+from runtime.worker import Record, size_bytes
 from schemas.dead_letters import Source as RecordSource
 from schemas.topics import events_topic, raw_topic
 
@@ -115,7 +115,7 @@ class _Taking:
         return len(self._records) >= BATCH_RECORDS or self.read >= BATCH_READ or self.left == 0
 
     def is_too_much(self, record: Record) -> bool:
-        return bool(self._records) and self._size_bytes + record.size_bytes > BATCH_BYTES
+        return bool(self._records) and self._size_bytes + size_bytes(record) > BATCH_BYTES
 
     def reaches(self, cut_at: Place | None, place: Place) -> bool:
         return cut_at is not None and self._begin < cut_at <= place and self.read > 0
@@ -125,7 +125,7 @@ class _Taking:
         if not meant:
             return
         self._records.append(record)
-        self._size_bytes += record.size_bytes
+        self._size_bytes += size_bytes(record)
         if self.left is not None:
             self.left -= 1
 
