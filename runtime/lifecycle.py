@@ -55,7 +55,7 @@ def run(service: str, settings: ServiceSettings, main: Main, *, stop_timeout_s: 
     stamina.instrumentation.set_on_retry_hooks([])
     crash_points.arm(settings.crash_point)
     log.info("service_starting", settings=effective(settings))
-    _spare_the_collector()
+    spare_the_collector()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         try:
             patient = functools.partial(_patiently, main, settings.start_patience_s)
@@ -73,7 +73,7 @@ def run(service: str, settings: ServiceSettings, main: Main, *, stop_timeout_s: 
     return EXIT_OK
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """What is loaded stays, and batches make garbage by the thousands that no cycle holds: looking
     for cycles at Python's own pace costs a sixth of a worker's time.
     """

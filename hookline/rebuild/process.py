@@ -16,7 +16,7 @@ from hookline.rebuild.line import Line
 from runtime.configuration import load
 from runtime.database import dispose, new_engine
 from runtime.errors import DependencyError, HooklineError, RetryError
-from runtime.lifecycle import EXIT_NO, EXIT_OK, EXIT_UNREACHABLE
+from runtime.lifecycle import EXIT_NO, EXIT_OK, EXIT_UNREACHABLE, spare_the_collector
 from schemas.settings import DatabaseSettings
 
 BY_INDEX: Final = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
@@ -87,6 +87,7 @@ def main() -> int:
     import uvloop  # noqa: PLC0415
 
     stamina.instrumentation.set_on_retry_hooks([])
+    spare_the_collector()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_main(sys.argv[1]))
