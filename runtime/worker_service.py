@@ -1,9 +1,9 @@
 """A worker process: opens what the loop needs, checks it, runs, and closes in reverse."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import structlog
 from aiokafka import AIOKafkaConsumer
@@ -23,6 +23,7 @@ from runtime.kafka import (
 from runtime.lifecycle import unless_stopped
 from runtime.loop import Loop
 from runtime.publisher import Publisher
+from runtime.retry import Retry
 from runtime.worker import Handler
 from schemas.settings import WorkerSettings
 from schemas.topics import DEAD_LETTERS, consumer_group
@@ -31,11 +32,20 @@ REPLACE_PAUSE_S: Final = 1.0
 
 MakeHandler = Callable[[AsyncEngine], Handler]
 
+Beside: TypeAlias = Callable[
+    [Handler, AsyncEngine, Publisher, Retry, Any, asyncio.Event], Coroutine[Any, Any, None]
+]
+"""What a worker does beside its loop, with its settings, until the event is set."""
+
 log = structlog.get_logger()
 
 
 async def serve_worker(
-    name: str, make_handler: MakeHandler, settings: WorkerSettings, stop: asyncio.Event
+    name: str,
+    make_handler: MakeHandler,
+    settings: WorkerSettings,
+    stop: asyncio.Event,
+    beside: Beside | None = None,
 ) -> None:
     """Runs one replica of a worker until `stop` is set, then drains.
 
@@ -58,7 +68,36 @@ async def serve_worker(
         await require_topics(publisher.producer, [*handler.topics, *written])
         await publisher.learn(written)
         log.info("worker_started", topics=list(handler.topics))
-        await _consume(handler, publisher, settings, readiness, engine, stop)
+        loop = _consume(handler, publisher, settings, readiness, engine, stop)
+        if beside is None:
+            await loop
+        else:
+            retry = Retry(readiness, name)
+            other = beside(handler, engine, publisher, retry, settings, stop)
+            await _both(loop, other, stop, settings.drain_timeout_s)
+
+
+async def _both(
+    loop: Coroutine[Any, Any, None],
+    other: Coroutine[Any, Any, None],
+    stop: asyncio.Event,
+    drain_timeout_s: float,
+) -> None:
+    """Runs both until `stop` is set and they have drained; what fails first ends the other."""
+    tasks = [asyncio.create_task(loop), asyncio.create_task(other)]
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((*tasks, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            await asyncio.wait(tasks, timeout=drain_timeout_s, return_when=asyncio.FIRST_EXCEPTION)
+        for task in tasks:
+            if task.done():
+                await task
+    finally:
+        stopped.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, stopped, return_exceptions=True)
 
 
 async def _consume(

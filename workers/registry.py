@@ -2,18 +2,38 @@
 
 from collections.abc import Callable
 from importlib import import_module
+from types import ModuleType
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from runtime.worker import Handler
+from runtime.worker_service import Beside
+from schemas.settings import EnrichSettings, WorkerSettings
 
 WORKERS: Final = ("archive", "dedupe", "persist")
+
+_SETTINGS: Final[dict[str, type[WorkerSettings]]] = {"enrich": EnrichSettings}
 
 
 def handler_of(name: str) -> Callable[[AsyncEngine], Handler]:
     """What makes the handler of a worker. Raises KeyError for a name that is none."""
+    make: Callable[[AsyncEngine], Handler] = _module(name).make_handler
+    return make
+
+
+def beside_of(name: str) -> Beside | None:
+    """What a worker does beside its loop, if anything. Raises KeyError for a name that is none."""
+    beside: Beside | None = getattr(_module(name), "run_beside", None)
+    return beside
+
+
+def settings_of(name: str) -> type[WorkerSettings]:
+    """What a worker can be told."""
+    return _SETTINGS.get(name, WorkerSettings)
+
+
+def _module(name: str) -> ModuleType:
     if name not in WORKERS:
         raise KeyError(name)
-    make: Callable[[AsyncEngine], Handler] = import_module(f"workers.{name}").make_handler
-    return make
+    return import_module(f"workers.{name}")

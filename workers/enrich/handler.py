@@ -5,12 +5,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from runtime.worker import Outcome, Record, dead_letter
 from schemas.events import Event, MalformedEventError, decode_event
+from schemas.settings import GraphSettings
 from schemas.topics import ENRICHED_TOPICS, EVENTS_TOPICS
 from workers.enrich.queue import Queue
 from workers.enrich.task import NewTask
 from workers.enrich.wanted import PRIORITIES, READ_FROM, wanted_by
+
+DEFAULT_MEDIA_MAX_AGE: Final = timedelta(
+    seconds=GraphSettings.model_fields["graph_media_max_age_s"].default
+)
 
 EVER: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -22,9 +29,9 @@ class EnrichHandler:
     topics = tuple(topic for topic, field in EVENTS_TOPICS.items() if field in READ_FROM)
     publishes_to = tuple(topic for topic, field in ENRICHED_TOPICS.items() if field in READ_FROM)
 
-    def __init__(self, queue: Queue, media_max_age_s: float) -> None:
-        self._queue = queue
-        self._media_max_age = timedelta(seconds=media_max_age_s)
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._queue = Queue(engine)
+        self.media_max_age = DEFAULT_MEDIA_MAX_AGE
         self.some = asyncio.Event()
         """Set when there may be something to be read."""
 
@@ -40,7 +47,7 @@ class EnrichHandler:
             except MalformedEventError as error:
                 outcome.dead.append(dead_letter(self.name, record, "malformed_event", str(error)))
             else:
-                tasks += new_tasks(event, value.decode(), now, now - self._media_max_age)
+                tasks += new_tasks(event, value.decode(), now, now - self.media_max_age)
         if await self._queue.put(tasks):
             self.some.set()
         return outcome

@@ -160,7 +160,8 @@ class Recorded(NamedTuple):
 class Queue:
     """The tasks of all accounts. Errors are those of `runtime.database.transaction`."""
 
-    def __init__(self, engine: AsyncEngine, lease_s: float) -> None:
+    def __init__(self, engine: AsyncEngine, lease_s: float = 60.0) -> None:
+        """What is taken is free again after `lease_s`, unless it was finished before."""
         self._engine = engine
         self._lease = timedelta(seconds=lease_s)
 

@@ -1,6 +1,7 @@
-"""Enrich as a worker: the handler that puts reads down, and beside its loop the runner."""
+"""What enrich does beside its loop: the reads that its handler puts down."""
 
 import asyncio
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,19 +13,12 @@ from runtime.publisher import Publisher
 from runtime.retry import Retry
 from runtime.vault import Vault
 from runtime.worker import Handler
-from schemas.settings import EnrichSettings, GraphSettings
+from schemas.settings import EnrichSettings
 from workers.enrich.handler import EnrichHandler
 from workers.enrich.queue import Queue
 from workers.enrich.runner import PUBLISH_TIMEOUT_S, Runner
 
 LEASE_MARGIN_S: Final = 20.0
-
-_MEDIA_MAX_AGE_S: Final = GraphSettings.model_fields["graph_media_max_age_s"].default
-
-
-def make_handler(engine: AsyncEngine, media_max_age_s: float = _MEDIA_MAX_AGE_S) -> EnrichHandler:
-    """What puts reads down."""
-    return EnrichHandler(Queue(engine, lease_s=LEASE_MARGIN_S), media_max_age_s)
 
 
 async def run_beside(
@@ -37,6 +31,7 @@ async def run_beside(
 ) -> None:
     """Does the reads until `stop` is set, then ends those in flight."""
     assert isinstance(handler, EnrichHandler)  # noqa: S101  # ours, made above
+    handler.media_max_age = timedelta(seconds=settings.graph_media_max_age_s)
     lease_s = settings.graph_timeout_s + PUBLISH_TIMEOUT_S + LEASE_MARGIN_S
     async with Client(
         settings.graph_url, settings.graph_version, settings.graph_timeout_s
