@@ -6,14 +6,12 @@ import time
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer, TestClient
-from prometheus_client import REGISTRY
 
-from ingest.receiver import WATCH_INTERVAL_S, Receiver
-from ingest.service import PATH, build_handler
-from runtime import metrics
-from runtime.errors import DependencyError
-from runtime.publisher import Publisher
-from schemas.topics import RAW_TOPICS
+from ingest.receiver import Receiver
+from ingest.service import PATH, build_handler, serve
+from runtime.errors import DependencyError, KafkaUnavailableError
+from runtime.publisher import OutRecord, Publisher, Settled
+from schemas.topics import RAW_TOPICS, raw_topic
 from simulator import traffic
 from simulator.signing import headers
 from tests.integration.broker import WAIT_S, Broker, grown, until
@@ -85,14 +83,6 @@ async def _held(ingest: Ingest, size_bytes: int) -> bool:
     return f"hookline_ingest_inflight_bytes {float(size_bytes)}\n" in page
 
 
-async def test_a_service_without_deliveries_leaves_the_gauge_alone(broker: Broker) -> None:
-    """The tests' services share a process: an idle one does not tell for a busy one."""
-    async with running_ingest(broker.bootstrap):
-        metrics.INFLIGHT_BYTES.set(77)
-        await asyncio.sleep(WATCH_INTERVAL_S * 4)
-        assert REGISTRY.get_sample_value("hookline_ingest_inflight_bytes") == 77
-
-
 async def test_a_drain_closes_the_door_and_finishes_what_came_in(broker: Broker) -> None:
     """New connections are refused while the delivery in flight still gets its 200."""
     before = await broker.ends(RAW_TOPICS)
@@ -142,6 +132,43 @@ async def test_a_draining_process_is_not_ready(broker: Broker) -> None:
             answer = await client.get("/readyz")
             assert answer.status == 503
             assert (await answer.json())["error"]["reason"] == "draining"
+
+
+async def test_bytes_count_until_the_last_topic_has_them(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when another topic of the same delivery could not even be tried."""
+    body = b'{"object":"instagram","entry":[{"id":"1","time":1,"changes":[%s]}]}' % b",".join(
+        b'{"field":"%s","value":{}}' % field for field in (b"comments", b"mentions")
+    )
+    submit = Publisher.submit
+
+    def fail_for_one(publisher: Publisher, record: OutRecord, settled: Settled) -> None:
+        if record.topic == raw_topic("mentions"):
+            raise KafkaUnavailableError("no producer")
+        submit(publisher, record, settled)
+
+    monkeypatch.setattr(Publisher, "submit", fail_for_one)
+    async with running_ingest(broker.bootstrap, ingest_publish_timeout_s=1) as ingest:
+        with broker.paused():
+            assert _is_busy(await ingest.post(body), "kafka_unavailable")
+            await until(lambda: _held(ingest, len(body)))
+        await until(lambda: _held(ingest, 0))
+
+
+async def test_without_a_watch_over_its_deadlines_ingest_ends(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever started it starts another one; it would wait for Kafka without an end."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    settings = ingest_settings(broker.bootstrap)
+    monkeypatch.setattr(Receiver, "_expire_overdue", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        async with asyncio.timeout(WAIT_S):
+            await serve(settings, asyncio.Event(), shared_port=False)
 
 
 async def test_the_largest_delivery_of_meta_passes(ingest: Ingest, broker: Broker) -> None:

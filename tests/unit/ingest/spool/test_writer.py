@@ -155,6 +155,7 @@ async def test_whatever_goes_wrong_every_sender_is_told(
     disk.may_go_on.set()
     with pytest.raises(SpoolError, match="spool_failed"):
         await writer.append(entry(1))
+    assert not writer.accepts
     monkeypatch.undo()
     await writer.probe()
     await writer.append(entry(2))
