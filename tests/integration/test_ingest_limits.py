@@ -6,9 +6,11 @@ import time
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer, TestClient
+from prometheus_client import REGISTRY
 
-from ingest.receiver import Receiver
+from ingest.receiver import WATCH_INTERVAL_S, Receiver
 from ingest.service import PATH, build_handler, serve
+from runtime import metrics
 from runtime.errors import DependencyError, KafkaUnavailableError
 from runtime.publisher import OutRecord, Publisher, Settled
 from schemas.topics import RAW_TOPICS, raw_topic
@@ -81,6 +83,14 @@ async def test_bytes_that_still_arrive_count_against_the_limit(broker: Broker) -
 async def _held(ingest: Ingest, size_bytes: int) -> bool:
     page = (await ingest.ask("GET", "/metrics")).body.decode()
     return f"hookline_ingest_inflight_bytes {float(size_bytes)}\n" in page
+
+
+async def test_a_service_without_deliveries_leaves_the_gauge_alone(broker: Broker) -> None:
+    """The tests' services share a process: an idle one does not tell for a busy one."""
+    async with running_ingest(broker.bootstrap):
+        metrics.INFLIGHT_BYTES.set(77)
+        await asyncio.sleep(WATCH_INTERVAL_S * 4)
+        assert REGISTRY.get_sample_value("hookline_ingest_inflight_bytes") == 77
 
 
 async def test_a_drain_closes_the_door_and_finishes_what_came_in(broker: Broker) -> None:
