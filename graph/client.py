@@ -49,7 +49,8 @@ class Client:
     """Asks the Graph API at one version. An async context manager; safe for concurrent calls.
 
     Every answer carries what it tells of the limits (`Answer.usage`): whoever called tells it to
-    the budget (`graph.budget.outcomes`).
+    the budget (`graph.budget.outcomes`). A GET whose connection breaks is sent once more, by
+    aiohttp, since a server may close a connection that was idle at any moment.
     """
 
     def __init__(
