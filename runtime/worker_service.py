@@ -84,14 +84,17 @@ async def _both(
     drain_timeout_s: float,
 ) -> None:
     """Runs both until `stop` is set and they have drained; what fails first ends the other."""
-    tasks = [asyncio.create_task(loop), asyncio.create_task(other)]
+    working, beside = asyncio.create_task(loop), asyncio.create_task(other)
     stopped = asyncio.create_task(stop.wait())
+    tasks = (working, beside)
     try:
         await asyncio.wait((*tasks, stopped), return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
-            await asyncio.wait(tasks, timeout=drain_timeout_s, return_when=asyncio.FIRST_EXCEPTION)
+            await asyncio.wait(tasks, timeout=drain_timeout_s)
+            beside.cancel()
+            await working  # which drains within a time of its own
         for task in tasks:
-            if task.done():
+            if task.done() and not task.cancelled():
                 await task
     finally:
         stopped.cancel()

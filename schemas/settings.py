@@ -323,6 +323,10 @@ class EnrichSettings(WorkerSettings, GraphSettings):
     """What `hookline worker enrich` can be told."""
 
 
+class AccountsSettings(GraphSettings, DatabaseSettings):
+    """What `hookline accounts` can be told."""
+
+
 class MigrateSettings(DatabaseSettings):
     """What `hookline migrate` can be told."""
 

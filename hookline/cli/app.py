@@ -3,6 +3,7 @@
 import typer
 
 from hookline.cli import (
+    accounts,
     audit,
     dead_letters,
     demo,
@@ -33,6 +34,7 @@ app.command("trace")(trace.trace)
 app.command("audit")(audit.audit)
 app.command("replay")(replay.replay)
 app.command("rebuild")(rebuild.rebuild)
+app.add_typer(accounts.app, name="accounts")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("migrate")(services.migrate)
 app.add_typer(enrichment.app, name="enrichment")

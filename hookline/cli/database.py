@@ -12,15 +12,30 @@ from hookline.connection import use
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from schemas.settings import OperatorSettings
+    from schemas.settings import DatabaseSettings, OperatorSettings
 
 Result = TypeVar("Result")
+Model = TypeVar("Model", bound="DatabaseSettings")
 
 
 def run(
     verb: str,
     data: Path | None,
     main: "Callable[[AsyncEngine, OperatorSettings], Awaitable[Result]]",
+    *,
+    command_timeout_s: float | None = None,
+) -> Result:
+    """As `run_with`, with the operator's settings."""
+    from schemas.settings import OperatorSettings
+
+    return run_with(OperatorSettings, verb, data, main, command_timeout_s=command_timeout_s)
+
+
+def run_with(
+    model: type[Model],
+    verb: str,
+    data: Path | None,
+    main: "Callable[[AsyncEngine, Model], Awaitable[Result]]",
     *,
     command_timeout_s: float | None = None,
 ) -> Result:
@@ -33,10 +48,9 @@ def run(
     from runtime.configuration import load
     from runtime.database import dispose, new_engine, require_revision
     from runtime.errors import DatabaseUnavailableError, DependencyError
-    from schemas.settings import OperatorSettings
 
     use(data)
-    settings = load(OperatorSettings)
+    settings = load(model)
 
     async def connected() -> Result:
         engine = new_engine(settings, verb, command_timeout_s=command_timeout_s)

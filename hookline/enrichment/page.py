@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hookline.console import page
 from hookline.enrichment.standing import Standing, clears_in
 
 
@@ -34,7 +34,7 @@ def document(found: Sequence[Standing]) -> dict[str, Any]:
 
 def show(found: Sequence[Standing]) -> None:
     """Prints it."""
-    console = Console(highlight=False)
+    console = page()
     if not found:
         console.print("No account is connected, and nothing waits to be read.")
         return

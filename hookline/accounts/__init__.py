@@ -1,0 +1,1 @@
+"""Instagram accounts that gave Hookline a token: connected, shown, removed."""
