@@ -35,7 +35,7 @@ async def serve(settings: IngestSettings, stop: asyncio.Event, *, shared_port: b
     """Serves until `stop` is set, then drains.
 
     Raises:
-        DependencyError: Kafka is unreachable and there is no spool, it lacks topics, or the port or
+        DependencyError: there is no spool, and Kafka is unreachable or lacks topics; or the port or
             the spool's folder cannot be had.
     """
     late_topics = list(RAW_TOPICS) if settings.ingest_spool_dir else ()

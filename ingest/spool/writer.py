@@ -98,9 +98,11 @@ class Writer:
         self._works()
 
     async def recount(self) -> None:
-        """Looks how much there is on the disk: segments may be gone."""
-        async with self._turn:
-            self.stored_bytes = await asyncio.to_thread(self._slot.size_bytes)
+        """Looks how much there is on the disk: segments may be gone.
+
+        A write of this very moment may be missing, until the next look: nobody waits for this one.
+        """
+        self.stored_bytes = await asyncio.to_thread(self._slot.size_bytes)
         self._full = self._full and self.stored_bytes >= self._max_bytes
 
     async def close(self) -> bool:

@@ -252,3 +252,24 @@ async def test_whose_sender_hung_up_is_not_written(
     await writer.append(entry(3))
     assert stored(slot) == [entry(1), entry(3)]
     assert writer._waiting_bytes == 0
+
+
+async def test_nobody_waits_for_a_look_at_the_sizes(
+    slot: Slot, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the disk takes over that."""
+    answers = threading.Event()
+    size_bytes = Slot.size_bytes
+
+    def slowly(slot: Slot) -> int:
+        assert answers.wait(10)
+        return size_bytes(slot)
+
+    monkeypatch.setattr(Slot, "size_bytes", slowly)
+    looking = asyncio.create_task(writer.recount())
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(5):
+        await writer.append(entry(1))
+    answers.set()
+    await looking
+    assert writer.stored_bytes == slot.size_bytes()
