@@ -23,6 +23,7 @@ values = st.recursive(
             max_size=4,
         )
     ),
+    max_leaves=6,
 )
 headers = st.dictionaries(st.sampled_from(NAMES), st.text() | values.map(json.dumps))
 usages = st.builds(
@@ -88,6 +89,11 @@ def test_the_older_header_of_pages() -> None:
 def test_retry_after(header: str, wait: timedelta | None) -> None:
     """In seconds, at most a day."""
     assert _of(retry_after=header).retry_after == wait
+
+
+def test_a_percentage_beyond_reason_is_cut() -> None:
+    """It could not even be a float."""
+    assert _of(x_app_usage='{"call_count":' + "9" * 400 + "}").app_percent == 1_000_000.0
 
 
 @given(headers)
