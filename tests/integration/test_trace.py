@@ -190,6 +190,23 @@ async def test_two_contents_of_one_delivery_stand_at_their_own_offsets(
     assert (page.count(" received "), page.count(" change ")) == (1, 2)
 
 
+async def test_a_message_is_found_by_its_id(
+    engine: AsyncEngine, settings: OperatorSettings, line: Line
+) -> None:
+    """It is a part of the event's id, and in no column of its own."""
+    message = {
+        "sender": {"id": "128"},
+        "recipient": {"id": ACCOUNT},
+        "timestamp": 1734638812000,
+        "message": {"mid": "aWdfZAG1f", "text": TEXT},
+    }
+    entry = {"id": ACCOUNT, "time": 1734638812000, "messaging": [message]}
+    await line.store(received(json.dumps({"object": "instagram", "entry": [entry]}).encode()))
+    (event,) = (await look(engine, settings, "aWdfZAG1f"))["events"]
+    assert event["event_id"] == f"other:{ACCOUNT}:message:aWdfZAG1f:128:1734638812000"
+    assert [row["table"] for row in event["rows"]] == ["other_events"]
+
+
 @pytest.mark.parametrize("wanted", ["event", "comment", "media", "ad media", "delivery"])
 async def test_any_of_its_ids_finds_it(
     engine: AsyncEngine, settings: OperatorSettings, line: Line, wanted: str
