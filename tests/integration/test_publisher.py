@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from runtime.errors import KafkaUnavailableError, RejectError
+from runtime.errors import KafkaUnavailableError, RecordTooLargeError, RejectError
 from runtime.kafka import partition_of
 from runtime.publisher import OutRecord, Publisher
 from tests.integration.broker import WAIT_S, Broker, grown, until
@@ -92,7 +92,7 @@ async def test_a_producer_that_a_broker_refused_is_replaced(
             first = publisher.producer
             large = [OutRecord(topic, b"0", bytes(5000), []) for _ in range(3)]
             failures = await done([publisher.publish(record) for record in large])
-            assert [type(failure) for failure in failures] == [KafkaUnavailableError] * 3
+            assert [type(failure) for failure in failures] == [RecordTooLargeError] * 3
             assert "MessageSizeTooLarge" in str(failures[0])
             small = [OutRecord(topic, key, b"after", []) for key in keys]
             assert await done([publisher.publish(record) for record in small]) == [None] * 4
