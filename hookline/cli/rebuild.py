@@ -114,8 +114,12 @@ def _run(order: "Order", ask: "Ask") -> "Report":
 
 def _asker(*, yes: bool) -> "Ask":
     def ask(found: "Comparison") -> None:
-        rows = sum(table.differing for table in found.tables)
-        confirm(f"Up to {rows} rows are not as the deliveries tell. Exchange them?", yes=yes)
+        where = ", ".join(f"{one.table} {one.differing}" for one in found.tables if one.differing)
+        confirm(
+            f"Up to {found.differing} rows are not as the deliveries tell ({where}). "
+            "Exchange them? (--dry-run names them.)",
+            yes=yes,
+        )
 
     return ask
 
