@@ -373,6 +373,9 @@ class Publisher:
             await stop_client(producer)
             await asyncio.sleep(RESTART_DELAY_S)
             return None
+        except asyncio.CancelledError:
+            await stop_client(producer)
+            raise
         return producer
 
     async def _learn_late(self, producer: AIOKafkaProducer) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterable
@@ -346,6 +347,16 @@ async def test_a_start_does_not_wait_for_a_kafka_that_is_silent(
         assert (await ingest.ask("GET", "/readyz")).status == 200
         await kafka.heal()
         await arrived(broker, before, [body(1)])
+
+
+async def test_a_stop_before_kafka_came_leaves_nothing_open(kafka: Proxy, tmp_path: Path) -> None:
+    """Whoever is still trying to reach it stops, too: warnings are errors here."""
+    kafka.stall()
+    options = {"ingest_spool_dir": tmp_path, "ingest_spool_after_s": 0.3}
+    async with running_ingest(kafka.address, **options) as ingest:
+        assert (await ingest.post(body(1))).status == 200
+    gc.collect()
+    assert segments(tmp_path)
 
 
 async def test_a_stop_in_an_outage_ends_by_itself_and_loses_nothing(
