@@ -166,26 +166,26 @@ class _Rebuild:
 
     async def _do_all(self) -> None:
         """Does every batch that is not done, however often processes have to be started."""
-        before = await batches.progress(self._engine, self._order.schema)
+        before = now = await batches.progress(self._engine, self._order.schema)
         watch = asyncio.create_task(self._watch())
         try:
-            left = before.left
-            while left:
-                if left <= FEW_BATCHES:
+            while now.left:
+                if now.left <= FEW_BATCHES:
                     await drain(self._engine, self._order.schema)
                 else:
-                    await run_processes(self._order.schema, min(self._order.workers, left))
+                    number = min(self._order.workers, now.left)
+                    await run_processes(self._order.schema, number)
                 now = await batches.progress(self._engine, self._order.schema)
                 if now.batches < before.batches:
                     raise RebuildError(
                         "PostgreSQL has restarted after a crash, and what was built is gone. "
                         "Run the same command again: it begins anew."
                     )
-                left = now.left
         finally:
             watch.cancel()
             with suppress(asyncio.CancelledError):
                 await watch
+        self._show(now)
 
     async def _watch(self) -> None:
         while True:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hookline.rebuild import exchange
-from hookline.rebuild.batches import plan
+from hookline.rebuild.batches import Progress, plan
 from hookline.rebuild.comparison import Comparison
 from hookline.rebuild.exchange import Exchanged
 from hookline.rebuild.process import drain
@@ -330,6 +330,17 @@ async def test_a_swap_that_gets_no_lock_leaves_everything_as_it_was(
     async with live.connect() as reader:
         await reader.execute(text("SELECT count(*) FROM hookline.comments"))
         assert (await run(live, SWAP)).exchanged["mentions"].new > 0
+
+
+async def test_the_end_is_shown_before_anything_is_asked(live: AsyncEngine) -> None:
+    """A bar that still moves would write over the question."""
+    await execute(live, "DELETE FROM hookline.mentions")
+    shown: list[Progress] = []
+
+    def ask(_: Comparison) -> None:
+        assert (shown[-1].left, shown[-1].read) == (0, DELIVERIES)
+
+    await rebuild(live, SWAP, ask, shown.append, lambda _: None)
 
 
 async def test_each_run_has_its_row_in_the_audit(live: AsyncEngine) -> None:

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from hookline.rebuild.run import FEW_BATCHES
 from runtime.database import transaction
 from runtime.errors import RetryError
 from runtime.worker import Record
@@ -105,7 +106,8 @@ async def test_wrong_usage_is_refused_at_once(
 
 async def test_one_that_was_killed_goes_on_where_it_was(start: Start, engine: AsyncEngine) -> None:
     """SIGKILL in the middle: its processes end too, and the next run does the rest alone."""
-    for part in range(8):  # enough for several batches
+    parts = 12
+    for part in range(parts):  # more batches than are done without processes
         await store(engine, traffic(SEED + part, 400, just_now()), SEED)
     killed = await start("--workers", "2")
     done = "SELECT count(*) FROM hookline_rebuild.batches WHERE done_at IS NOT NULL"
@@ -114,13 +116,14 @@ async def test_one_that_was_killed_goes_on_where_it_was(start: Start, engine: As
             await asyncio.sleep(0.01)
         while not await number(engine, done):
             await asyncio.sleep(0.01)
-    killed.send_signal(signal.SIGKILL)
-    await killed.wait()
-    left = "SELECT count(*) FROM hookline_rebuild.batches WHERE done_at IS NULL"
     others = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
         "AND application_name = 'hookline.rebuild'"
     )
+    assert await number(engine, "SELECT count(*) FROM hookline_rebuild.batches") > FEW_BATCHES
+    killed.send_signal(signal.SIGKILL)
+    await killed.wait()
+    left = "SELECT count(*) FROM hookline_rebuild.batches WHERE done_at IS NULL"
     async with asyncio.timeout(WAIT_S):
         while await number(engine, others):
             await asyncio.sleep(0.05)
@@ -129,7 +132,7 @@ async def test_one_that_was_killed_goes_on_where_it_was(start: Start, engine: As
     first_done = await number(engine, first)
     code, out, _ = await finished(await start("--json"))
     document = json.loads(out)
-    assert (code, document["resumed"], document["read"]) == (0, True, 8 * 400)
+    assert (code, document["resumed"], document["read"]) == (0, True, parts * 400)
     assert await number(engine, first) == first_done, "what was done is done again"
     code, out, _ = await finished(await start("--verify", "--json", "--max", "5"))
     assert (code, json.loads(out)["differences"]) == (0, [])
