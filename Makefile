@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-# Tests that wait for time-outs of the network, on purpose.
-FAULTS := $(addprefix tests/integration/,test_outages.py test_crash_points.py test_replay.py)
+# Most integration tests wait for other processes: three at a time fill two cores. Each has a Kafka
+# and a PostgreSQL of its own.
+PARALLEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: docs help setup demo test lint types arrows unit integration acceptance bench faults prove lock format clean
+.PHONY: docs help setup demo test lint types arrows unit integration acceptance bench prove lock format clean
 
 help:  ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +34,7 @@ setup: $(VENV)/run.stamp  ## install Hookline into .venv
 demo: $(VENV)/run.stamp  ## the whole pipeline with simulated Meta traffic, then the tables
 	@$(BIN)/hookline demo
 
-test: lint types arrows unit integration acceptance  ## lint, types, arrows and all tests but the long fault runs
+test: lint types arrows unit integration acceptance  ## lint, types, arrows and all tests but chaos
 
 lint: $(VENV)/dev.stamp  ## ruff
 	$(BIN)/ruff check .
@@ -46,13 +47,10 @@ arrows: $(VENV)/dev.stamp  ## import-linter
 	$(BIN)/lint-imports
 
 unit: $(VENV)/dev.stamp  ## pure decisions and contracts
-	$(BIN)/pytest tests/unit tests/contract
+	$(BIN)/pytest tests/unit tests/contract -n 2
 
-integration: $(VENV)/dev.stamp  ## on a real Kafka and a real PostgreSQL
-	$(BIN)/pytest tests/integration $(addprefix --ignore=,$(FAULTS))
-
-faults: $(VENV)/dev.stamp  ## outages, crash points and killed replays, one after the other (10 minutes)
-	$(BIN)/pytest $(FAULTS)
+integration: $(VENV)/dev.stamp  ## on a real Kafka and a real PostgreSQL (PARALLEL=3)
+	$(BIN)/pytest tests/integration -n $(PARALLEL) --dist loadfile
 
 acceptance: $(VENV)/dev.stamp  ## the whole line, kills included
 	$(BIN)/pytest tests/acceptance

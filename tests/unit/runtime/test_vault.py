@@ -44,7 +44,11 @@ def test_a_resealed_token_needs_the_first_key_alone() -> None:
         vault(NEW).reseal(vault(OLD).seal("EAAB"))
 
 
-@pytest.mark.parametrize("keys", ["", "short", f"{NEW},", f"{NEW};{OLD}", NEW[:-1]])
+@pytest.mark.parametrize(
+    "keys",
+    ["", "short", f"{NEW},", f"{NEW};{OLD}", NEW[:-1]],
+    ids=["blank", "short", "a comma too many", "another separator", "cut"],
+)
 def test_keys_of_another_form_are_refused_unseen(keys: str) -> None:
     """The start lists the problem without the key."""
     with pytest.raises(ValidationError) as refusal:
