@@ -70,7 +70,7 @@ async def test_each_stage_resolves_its_own_letters(engine: AsyncEngine, state: s
 
 
 async def test_what_failed_again_ends_as_its_newest_letter(engine: AsyncEngine) -> None:
-    """All of its older ones at once; until then they stay, whatever the tables tell of the change."""
+    """All of its older ones at once; until then they stay, whatever the tables tell of it."""
     line = Handled(engine)
     (record, *_) = raw_records([received(b"no json")])
     letter = dead_letter("dedupe", record, "why", "a test")
