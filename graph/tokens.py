@@ -27,7 +27,8 @@ _PARK: Final = text(
 
 _PARK_ENDPOINT: Final = text(
     f"UPDATE {SCHEMA}.accounts "  # noqa: S608
-    "SET parked_endpoints = parked_endpoints || jsonb_build_object(:endpoint, :reason) "
+    "SET parked_endpoints = parked_endpoints "
+    "|| jsonb_build_object(CAST(:endpoint AS text), CAST(:reason AS text)) "
     "WHERE account_id = :account_id AND user_token = :sealed"
 )
 

@@ -72,6 +72,12 @@ def after_silence(reason: str, attempts: int, now: datetime) -> Step:
     return Step(None, reason, now + _backoff(attempts, RETRY_OUTAGE_MAX), attempts + 1)
 
 
+def is_silence(answer: Answer) -> bool:
+    """Whether the Graph API did not speak: a server in front of it did."""
+    verdict = answer.verdict
+    return verdict is not None and verdict.action is Action.RETRY and answer.error is None
+
+
 def _done(endpoint: Endpoint, found: dict[str, Any], attempts: int) -> Step:
     """Of media everything is welcome; a comment or mention without text and time tells little."""
     told = found.get("text") or found.get("caption") or found.get("timestamp")
@@ -81,7 +87,7 @@ def _done(endpoint: Endpoint, found: dict[str, Any], attempts: int) -> Step:
 
 
 def _again(verdict: Verdict, answer: Answer, attempts: int, now: datetime) -> Step:
-    if answer.error is None:  # a server in front of the Graph API
+    if is_silence(answer):
         return after_silence(verdict.reason, attempts, now)
     if attempts + 1 >= RETRIES:
         return Step("unreadable", "retries_exhausted", None, attempts + 1)

@@ -25,7 +25,7 @@ from schemas.enriched import Read, encode_enriched
 from schemas.events import decode_event
 from schemas.settings import GraphSettings
 from schemas.topics import enriched_topic
-from workers.enrich.deferral import Step, after_answer, after_silence
+from workers.enrich.deferral import Step, after_answer, after_silence, is_silence
 from workers.enrich.follow import album_of
 from workers.enrich.queue import Due, Queue, Recorded, TaskState
 from workers.enrich.task import NewTask, Task
@@ -146,6 +146,8 @@ class Runner:
         await self._surely(lambda: self._park(token, tasks, answers))
         await self._surely(lambda: self._queue.record(*done))
         await self._publish(done.reads)
+        if all(is_silence(answer) for answer in answers):
+            raise GraphUnavailableError("graph_server_error", "no answer", was_sent=True)
 
     async def _surely(self, work: Callable[[], Awaitable[None]]) -> None:
         """What a call told is not lost because PostgreSQL is away for a while."""
