@@ -242,7 +242,7 @@ class Receiver:
         except TimeoutError as error:
             if self._spool is not None:
                 # Nothing else that waits would do better, and all of it is held in memory.
-                self._publisher.abandon()
+                self._publisher.abandon(self._wait_s)
                 return False
             raise self._too_late("kafka_unavailable", 503, self._wait_s) from error
         finally:

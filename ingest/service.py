@@ -7,12 +7,11 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import structlog
 from aiohttp import HttpVersion11, web
-from aiokafka.errors import KafkaError
 
 from ingest.handshake import Refusal, answer_handshake
 from ingest.receiver import Receiver
 from ingest.spool.spool import open_spool
-from runtime.errors import TopicsMissingError
+from runtime.errors import DependencyError, TopicsMissingError
 from runtime.health import error_response, listen, livez, metrics_page, ready_response
 from runtime.kafka import require_topics
 from runtime.publisher import Publisher
@@ -167,7 +166,7 @@ async def _kafka_problems(publisher: Publisher) -> list[str]:
             await require_topics(publisher.producer, RAW_TOPICS)
     except TopicsMissingError as error:
         return [error.reason]
-    except (TimeoutError, KafkaError):
+    except (TimeoutError, DependencyError):
         return ["kafka_unavailable"]
     return []
 

@@ -3,12 +3,13 @@
 import asyncio
 import ssl
 import zlib
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.helpers import create_ssl_context
 
 from runtime.errors import DependencyError, TopicsMissingError
@@ -22,7 +23,7 @@ sends the same batches, which the broker knows again, through another one. Inges
 largest bodies, and would send them again and again."""
 
 START_TIMEOUT_S: Final = 10.0
-STOP_TIMEOUT_S: Final = 2.5
+STOP_TIMEOUT_S: Final = 2.0
 CANCEL_TIMEOUT_S: Final = 0.5
 
 SESSION_TIMEOUT_MS: Final = 6_000
@@ -115,13 +116,33 @@ async def require_topics(producer: AIOKafkaProducer, topics: Iterable[str]) -> N
 
     Raises:
         TopicsMissingError: it lacks some, which are named.
+        DependencyError: it does not tell.
     """
-    metadata = await producer.client.fetch_all_metadata()
+    try:
+        metadata = await producer.client.fetch_all_metadata()
+    except KafkaError as error:
+        raise DependencyError(
+            f"Kafka does not tell its topics ({type(error).__name__})."
+        ) from error
     missing = sorted(set(topics) - set(metadata.topics()))
     if missing:
         raise TopicsMissingError(
             f"Kafka has no topic {', '.join(missing)}. Run `hookline topics apply`."
         )
+
+
+async def partition_counts(producer: AIOKafkaProducer, topics: Iterable[str]) -> dict[str, int]:
+    """How many partitions each topic has.
+
+    Raises:
+        DependencyError: the cluster does not tell.
+    """
+    try:
+        return {topic: len(await producer.partitions_for(topic)) for topic in topics}
+    except KafkaError as error:
+        raise DependencyError(
+            f"Kafka does not tell its topics ({type(error).__name__})."
+        ) from error
 
 
 async def start_client(client: AIOKafkaProducer | AIOKafkaConsumer, bootstrap: str) -> None:
@@ -141,16 +162,36 @@ async def start_client(client: AIOKafkaProducer | AIOKafkaConsumer, bootstrap: s
 
 async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
     """Stops a client, within 3 s. While Kafka is away that can hang, and raise what a task inside
-    got: both are logged, and the client is left to itself.
+    got: then it is only told, and the client's tasks and connections are ended without Kafka.
     """
-    stopping = asyncio.ensure_future(client.stop())
-    done, _ = await asyncio.wait((stopping,), timeout=STOP_TIMEOUT_S)
-    if not done:
-        stopping.cancel()
-        await asyncio.wait((stopping,), timeout=CANCEL_TIMEOUT_S)
-    failed = not stopping.done() or stopping.cancelled() or stopping.exception() is not None
-    if failed:
+    if not await _succeeds(client.stop(), STOP_TIMEOUT_S):
         log.warning("client_not_stopped", client=type(client).__name__)
+        await _succeeds(_end_parts(client), CANCEL_TIMEOUT_S)
+
+
+async def _succeeds(work: Coroutine[Any, Any, None], timeout_s: float) -> bool:
+    """Whether it does, in time; else it is cancelled."""
+    task = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait((task,), timeout=timeout_s)
+    if not done:
+        task.cancel()
+        await asyncio.wait((task,), timeout=CANCEL_TIMEOUT_S / 2)
+    return bool(done) and not task.cancelled() and task.exception() is None
+
+
+async def _end_parts(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+    """What `stop()` leaves when it is interrupted, for which there is no public way."""
+    if isinstance(client, AIOKafkaProducer):
+        client._message_accumulator.fail_all(KafkaConnectionError("stopped"))  # noqa: SLF001
+        parts = [client._sender, client.client]  # noqa: SLF001
+    else:
+        coordinator = client._coordinator  # noqa: SLF001
+        if isinstance(coordinator, GroupCoordinator):
+            await coordinator._stop_heartbeat_task()  # noqa: SLF001
+            await coordinator._stop_commit_offsets_refresh_task()  # noqa: SLF001
+        parts = [client._fetcher, client._client]  # noqa: SLF001
+    ends = (part.close() for part in parts if part is not None)
+    await asyncio.gather(*ends, return_exceptions=True)
 
 
 def partition_of(key: bytes, partitions: int) -> int:

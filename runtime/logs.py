@@ -75,6 +75,8 @@ class Repetitions(logging.Filter):
         if record.created - self._told_s.get(place, 0.0) < REPETITION_S:
             return False
         self._told_s[place] = record.created
+        if record.name == "asyncio":  # the lines after the first quote tasks with their exceptions
+            record.msg, record.args = record.getMessage().partition("\n")[0], None
         if record.exc_info and record.exc_info[1]:
             error = record.exc_info[1]
             record.msg = f"{record.getMessage()} ({type(error).__name__})"

@@ -8,6 +8,7 @@ own deadline, and their own limit of the bytes that wait.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
@@ -18,7 +19,6 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from runtime.errors import (
-    DependencyError,
     KafkaUnavailableError,
     RecordTooLargeError,
     RejectError,
@@ -26,6 +26,7 @@ from runtime.errors import (
 from runtime.kafka import (
     REQUEST_TIMEOUT_MS,
     new_producer,
+    partition_counts,
     partition_of,
     require_topics,
     start_client,
@@ -148,18 +149,14 @@ class Publisher:
         self._generation: _Generation | None = None
         self._usable = asyncio.Event()
         self._replacing: set[asyncio.Task[None]] = set()
+        self._retired: set[_Generation] = set()
+        self._acked_at_s: dict[int | None, float] = {}
 
     async def __aenter__(self) -> "Publisher":
         if self._late_topics:
             self._start_replacing(None)
             return self
-        producer = self._producer_to_start()
-        try:
-            await start_client(producer, self._settings.kafka_bootstrap)
-        except BaseException:
-            await stop_client(producer)
-            raise
-        self._generation = _Generation(producer)
+        self._generation = _Generation(await self._opened())
         self._usable.set()
         return self
 
@@ -170,8 +167,8 @@ class Publisher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._generation is not None:
-            await stop_client(self._generation.producer)
+        left = {*self._retired, *((self._generation,) if self._generation else ())}
+        await asyncio.gather(*map(self._retire, left), return_exceptions=True)
 
     @property
     def usable(self) -> bool:
@@ -189,23 +186,31 @@ class Publisher:
         """Returns when there is a producer."""
         await self._usable.wait()
 
-    def abandon(self) -> None:
-        """Takes Kafka for away: all that waits fails now, and a new producer is tried for.
+    def abandon(self, silent_s: float) -> None:
+        """Fails now what waits for brokers that acknowledged nothing for so long.
 
-        What was on its way may arrive all the same.
+        Where all that are waited for are silent, Kafka is taken for away: what is on its way fails,
+        too, and a new producer is tried for. It may arrive all the same.
         """
-        for lanes in self._waiting.values():
+        since_s = time.monotonic() - silent_s
+        silent = [broker for broker in self._waiting if self._acked_at_s[broker] <= since_s]
+        all_silent = len(silent) == len(self._waiting)
+        for broker in silent:
+            lanes = self._waiting[broker]
             waiting = [one for lane in lanes.values() for one in lane]
             lanes.clear()
             _settle(waiting, KafkaUnavailableError("abandoned"))
-        if self._generation is not None:
+        if silent and all_silent and self._generation is not None:
             self._give_up(self._generation)
             self._generation.give_up()
 
-    async def learn(self, topics: list[str]) -> None:
-        """Asks the cluster for the topics' partitions; needed before `publish`."""
-        for topic in topics:
-            self._partitions[topic] = len(await self.producer.partitions_for(topic))
+    async def learn(self, topics: Iterable[str]) -> None:
+        """Asks the cluster for the topics' partitions; needed before `publish`.
+
+        Raises:
+            DependencyError: it does not tell.
+        """
+        self._partitions |= await partition_counts(self.producer, topics)
 
     def publish(self, record: OutRecord) -> asyncio.Future[None]:
         """A future that is done when all in-sync replicas have the record.
@@ -235,6 +240,7 @@ class Publisher:
         lanes = self._waiting.get(broker)
         if lanes is None:
             lanes = self._waiting[broker] = {}
+            self._acked_at_s[broker] = time.monotonic()
             self._pumps[broker] = asyncio.create_task(self._pump(broker, lanes))
         lane = lanes.get(partition)
         if lane is None:
@@ -249,16 +255,19 @@ class Publisher:
         try:
             while lanes:
                 await self._usable.wait()
-                if self._generation is not None:
-                    await self._round(self._generation, lanes)
+                if self._generation is not None and await self._round(self._generation, lanes):
+                    self._acked_at_s[broker] = time.monotonic()
         finally:
             # However this ends, nobody waits for ever, and the next record gets a new pump.
             del self._waiting[broker], self._pumps[broker]
             for lane in lanes.values():
                 _settle(lane, KafkaUnavailableError("stopped"))
 
-    async def _round(self, generation: _Generation, lanes: _Lanes) -> None:
-        """Sends a batch of each partition, as many as fit one request, and awaits their acks."""
+    async def _round(self, generation: _Generation, lanes: _Lanes) -> bool:
+        """Sends a batch of each partition, as many as fit one request, and awaits their acks.
+
+        Gives whether there were any.
+        """
         batches: list[_Batch] = []
         room_bytes = REQUEST_BYTES
         try:
@@ -275,8 +284,8 @@ class Publisher:
                     del lanes[partition]
                     if lane:
                         lanes[partition] = lane  # behind those that have waited longer now
-            for batch in batches:
-                await self._await_acks(generation, batch)
+            acked = [await self._acked(generation, batch) for batch in batches]
+            return any(acked)
         finally:
             for batch in batches:
                 batch.settle(KafkaUnavailableError("stopped"))
@@ -296,15 +305,16 @@ class Publisher:
         except Exception as error:  # noqa: BLE001  # whatever it is, these records are not in Kafka
             self._fail(generation, batch, error)
 
-    async def _await_acks(self, generation: _Generation, batch: _Batch) -> None:
+    async def _acked(self, generation: _Generation, batch: _Batch) -> bool:
         if batch.sent is None:
-            return
+            return False
         try:
             await generation.acked(batch.sent)
         except Exception as error:  # noqa: BLE001  # as above
             self._fail(generation, batch, error)
-        else:
-            batch.settle(None)
+            return False
+        batch.settle(None)
+        return True
 
     def _fail(self, generation: _Generation, batch: _Batch, error: Exception) -> None:
         """The batch is not in Kafka, or may not be."""
@@ -337,53 +347,50 @@ class Publisher:
         replacing.add_done_callback(self._replacing.discard)
 
     async def _replace(self, generation: _Generation | None) -> None:
-        producer = None
-        while producer is None:
-            producer = await self._new_producer()
+        """Another producer, as soon as there is one to be had: nobody else would try again."""
+        while True:
+            try:
+                producer = await self._opened()
+                break
+            except Exception as error:  # noqa: BLE001  # as above
+                reason = getattr(error, "reason", type(error).__name__)
+                log.warning("producer_not_started", reason=reason)
+                await asyncio.sleep(RESTART_DELAY_S)
         self._generation = _Generation(producer)
         self._usable.set()
-        if generation is None:
-            return
+        if generation is not None:
+            self._retired.add(generation)
+            await self._retire(generation)
+
+    async def _retire(self, generation: _Generation) -> None:
+        """Nobody waits for it any longer, then its tasks and connections end."""
         try:
             await stop_client(generation.producer)
         finally:
             generation.give_up()
+        self._retired.discard(generation)
 
-    def _producer_to_start(self) -> AIOKafkaProducer:
-        return new_producer(
+    async def _opened(self) -> AIOKafkaProducer:
+        """A started producer that knows the topics it has to.
+
+        Raises:
+            DependencyError: Kafka is not there, or lacks the topics.
+        """
+        producer = new_producer(
             self._settings,
             max_batch_bytes=BATCH_BYTES,
             request_timeout_ms=self._request_timeout_ms,
         )
-
-    async def _new_producer(self) -> AIOKafkaProducer | None:
-        """A started producer, or None after a pause when there is none to be had now."""
-        try:
-            producer = self._producer_to_start()
-        except DependencyError as error:  # certificates, in the middle of their rotation
-            log.warning("producer_not_started", reason=error.reason)
-            await asyncio.sleep(RESTART_DELAY_S)
-            return None
         try:
             await start_client(producer, self._settings.kafka_bootstrap)
-            await self._learn_late(producer)
-        except (DependencyError, KafkaError) as error:
-            reason = getattr(error, "reason", type(error).__name__)
-            log.warning("producer_not_started", reason=reason)
-            await stop_client(producer)
-            await asyncio.sleep(RESTART_DELAY_S)
-            return None
-        except asyncio.CancelledError:
+            unknown = [topic for topic in self._late_topics if topic not in self._partitions]
+            if unknown:
+                await require_topics(producer, unknown)
+                self._partitions |= await partition_counts(producer, unknown)
+        except BaseException:
             await stop_client(producer)
             raise
         return producer
-
-    async def _learn_late(self, producer: AIOKafkaProducer) -> None:
-        unknown = [topic for topic in self._late_topics if topic not in self._partitions]
-        if unknown:
-            await require_topics(producer, unknown)
-            for topic in unknown:
-                self._partitions[topic] = len(await producer.partitions_for(topic))
 
 
 def _turn(lanes: int) -> int:
