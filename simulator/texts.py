@@ -70,3 +70,29 @@ AD_TITLES: Final[tuple[str, ...]] = (
     "新作コレクション",
     "Free shipping over 50 €",
 )
+
+CAPTIONS: Final[tuple[str, ...]] = (
+    "New in: the summer collection ☀️",
+    "Behind the scenes with the team 🎬",
+    "Endlich wieder da! Ab heute im Laden und online.",
+    "Gagnez un sac : commentez avant dimanche 🎁",
+    "新商品が届きました✨",
+    "¿Cuál es tu favorito, 1 o 2?",
+    "Made by hand, one at a time.",
+    'Rule no. 1: "never" skip breakfast 🥐 #morning',
+)
+"""What accounts write with their media."""
+
+MENTIONS: Final[tuple[str, ...]] = (
+    "{account} challenge?",
+    "{account} have you seen this? 😍",
+    "Das wäre doch was für {account}!",
+    "{account} 👏👏👏",
+    "Regarde {account}, c'est exactement ça",
+    "{account} これ見て!",
+    "everything here is from {account} 🧡",
+)
+"""What others write when they name an account; `@` is not told to those who do not own the media.
+
+Source: https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/mentioned_comment
+"""
