@@ -16,7 +16,7 @@ from runtime.errors import DependencyError, TopicsMissingError
 from schemas.settings import KafkaSettings
 from schemas.topics import max_record_bytes
 
-REQUEST_TIMEOUT_MS: Final = 10_000
+REQUEST_TIMEOUT_MS: Final = 7_000
 RESULTS_TIMEOUT_MS: Final = 5_000
 """What workers publish is small: their producer may take a silent connection for lost sooner, and
 sends the same batches, which the broker knows again, through another one. Ingest's may carry the
@@ -29,7 +29,7 @@ CANCEL_TIMEOUT_S: Final = 0.5
 SESSION_TIMEOUT_MS: Final = 6_000
 """After so long a killed replica's partitions go to another; the least that brokers allow."""
 
-REBALANCE_TIMEOUT_MS: Final = 8_000
+REBALANCE_TIMEOUT_MS: Final = 6_000
 """Shorter than the request's own time-out, which a waiting JoinGroup would run into."""
 
 NEVER_MS: Final = 2**31 - 1

@@ -33,7 +33,7 @@ from schemas.settings import WorkerSettings
 from schemas.topics import consumer_group
 
 FETCH_WAIT_MS: Final = 200
-REVOKE_TIMEOUT_S: Final = 5.0
+REVOKE_TIMEOUT_S: Final = 4.0
 HOLD_INTERVAL_S: Final = 0.1
 
 log = structlog.get_logger()
@@ -117,7 +117,7 @@ class Loop:
             self._log.warning("drain_cut_short")
 
     async def batch_done(self) -> None:
-        """Waits for the batch in flight and its commit, for at most 5 s: then another replica
+        """Waits for the batch in flight and its commit, for at most 4 s: then another replica
         repeats it. No other batch begins before the group has given new partitions.
         """
         self._commits.end_tenure()

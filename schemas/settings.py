@@ -259,7 +259,7 @@ class WorkerSettings(ServiceSettings, KafkaSettings, DatabaseSettings, MetricsSe
         30.0, gt=0, le=600, description="Wait for Kafka's acks of a batch's results."
     )
     worker_statement_timeout_s: float = Field(
-        8.0,
+        6.0,
         gt=0,
         le=600,
         description="The longest that a statement of a batch may take in PostgreSQL; then the "

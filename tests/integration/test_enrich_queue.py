@@ -122,7 +122,7 @@ async def test_the_urgent_comes_first_and_the_parked_not_at_all(
     live, other = "17841400000000002", "17841400000000003"
     await connect(engine, live, parked_endpoints={"media": "permission_missing"})
     await connect(engine, other, state="parked", state_reason="token_expired")
-    later = NOW + timedelta(hours=1)
+    later = datetime.now(UTC) + timedelta(hours=1)
     await queue.put(
         [
             new_task("1"),
@@ -167,7 +167,7 @@ async def test_what_is_still_open_waits_for_its_next_turn(
     """A pending answer is published like any other, and asked for again later."""
     await queue.put([new_task("1"), new_task("2")])
     first, second = await queue.take(COMMENTS, 5)
-    later = NOW + timedelta(minutes=5)
+    later = datetime.now(UTC) + timedelta(minutes=5)
     waits = state(first, due_at=later, reason="ambiguous", first_ambiguous_at=NOW)
     failed = state(second, due_at=later, reason="network", answered_at=None)
     await queue.record([recorded(first, "pending")], [waits, failed], [])

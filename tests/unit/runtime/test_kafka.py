@@ -39,7 +39,7 @@ def test_a_plain_cluster_needs_no_credentials() -> None:
     assert client_options(KafkaSettings(kafka_bootstrap="h:1")) == {
         "bootstrap_servers": "h:1",
         "security_protocol": "PLAINTEXT",
-        "request_timeout_ms": 10_000,
+        "request_timeout_ms": 7_000,
     }
 
 
