@@ -29,6 +29,9 @@ CANCEL_TIMEOUT_S: Final = 0.5
 SESSION_TIMEOUT_MS: Final = 6_000
 """After so long a killed replica's partitions go to another; the least that brokers allow."""
 
+HEARTBEAT_INTERVAL_MS: Final = 1_000
+"""A dead line is noticed by the first heartbeat that finds no answer, a request's time-out later."""
+
 REBALANCE_TIMEOUT_MS: Final = 6_000
 """Shorter than the request's own time-out, which a waiting JoinGroup would run into."""
 
@@ -100,7 +103,7 @@ def new_consumer(settings: KafkaSettings, group: str) -> AIOKafkaConsumer:
         fetch_max_bytes=FETCH_BYTES,
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
         session_timeout_ms=SESSION_TIMEOUT_MS,
-        heartbeat_interval_ms=SESSION_TIMEOUT_MS // 3,
+        heartbeat_interval_ms=HEARTBEAT_INTERVAL_MS,
         rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
         max_poll_interval_ms=NEVER_MS,
     )
