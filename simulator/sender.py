@@ -30,6 +30,8 @@ Source: https://developers.facebook.com/docs/messenger-platform/webhooks
 STREAMED_FROM_BYTES: Final = 512 * 1024
 """A larger body is written piece by piece, so that one does not hold up the others."""
 
+GRAPH_DELIVERIES_PATH: Final = "/_simulator/deliveries"
+
 
 @dataclass(frozen=True, slots=True)
 class SenderOptions:
@@ -44,6 +46,8 @@ class SenderOptions:
         max_waiting: deliveries between two attempts at most; at that number no new one starts.
         remember: keep deliveries in the report, to compare them with what is stored.
         allow_remote: let the target be another machine.
+        graph_url: of a Graph API of our own, which is told of each delivery before it is sent, so
+            that it knows what a receiver asks for.
     """
 
     concurrency: int = 16
@@ -53,6 +57,7 @@ class SenderOptions:
     max_waiting: int = 10_000
     remember: bool = False
     allow_remote: bool = False
+    graph_url: str | None = None
 
 
 @dataclass(order=True, slots=True)
@@ -81,11 +86,13 @@ async def send(
         progress: called after every attempt, with counts; must not block.
 
     Raises:
-        RemoteTargetError: the target is not this machine, and that was not allowed.
+        RemoteTargetError: the target, or the Graph API that is to be told, is not this machine,
+            and that was not allowed.
     """
     options = options or SenderOptions()
     if not options.allow_remote:
         require_local(target.url)
+        require_local(options.graph_url or target.url)
     sender = _Sender(target, iter(deliveries), options, progress)
     return await sender.run()
 
@@ -187,14 +194,17 @@ class _Sender:
         fields = headers(delivery.body, self._target.app_secret, delivery.signing)
         if delivery.content_encoding is not None:
             fields["Content-Encoding"] = delivery.content_encoding
-        large = len(delivery.body) > STREAMED_FROM_BYTES
-        data = BytesIO(delivery.body) if large else delivery.body
         job.attempts += 1
         self._report.attempts += 1
+        if job.attempts == 1:
+            await self._tell_graph(session, delivery)
         begun_s = perf_counter()
         try:
             async with session.post(
-                self._target.webhook_url, data=data, headers=fields, allow_redirects=False
+                self._target.webhook_url,
+                data=_data(delivery),
+                headers=fields,
+                allow_redirects=False,
             ) as answer:
                 await answer.read()
         except TimeoutError:
@@ -209,6 +219,17 @@ class _Sender:
                 self._report.latencies_s.append(perf_counter() - begun_s)
             return answer.status
         return None
+
+    async def _tell_graph(self, session: aiohttp.ClientSession, delivery: Delivery) -> None:
+        """Tells the Graph API of our own; that it could not be told is counted, and no more."""
+        if self._options.graph_url is None:
+            return
+        url = self._options.graph_url.rstrip("/") + GRAPH_DELIVERIES_PATH
+        try:
+            async with session.post(url, data=_data(delivery)) as answer:
+                answer.raise_for_status()
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            self._report.failures["graph_not_told"] += 1
 
     def _settle(self, job: _Job, status: int | None) -> None:
         """Ends the delivery, or puts it into the waiting room until its next attempt."""
@@ -244,6 +265,11 @@ class _Sender:
             len(self._waiting),
             states[State.GIVEN_UP],
         )
+
+
+def _data(delivery: Delivery) -> bytes | BytesIO:
+    large = len(delivery.body) > STREAMED_FROM_BYTES
+    return BytesIO(delivery.body) if large else delivery.body
 
 
 def verdict(delivery: Delivery, status: int | None) -> State | None:

@@ -9,9 +9,12 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+
+from hookline.cli.serve_graph import serve_graph
+from hookline.cli.simulated import AppId, AsJson, Data, Seed, fail, graph_of, target_of
 
 if TYPE_CHECKING:
     from simulator.delivery import Delivery
@@ -25,27 +28,29 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+app.command("serve-graph")(serve_graph)
+
 CONNECT_DEADLINE_S: Final = 5.0
 
 PREPARED_CHANGES: Final = 200_000
 """Up to so many changes a burst is written before it is sent, so that writing does not slow it."""
 
-Data = Annotated[
-    Path | None, typer.Option("--data", help="Folder of a running `hookline up` to send to.")
-]
 Url = Annotated[str | None, typer.Option(help="Receiver; HOOKLINE_INGEST_URL when not given.")]
-AppId = Annotated[str | None, typer.Option(help="Sign as this app of HOOKLINE_APP_SECRETS.")]
-Seed = Annotated[
-    int | None, typer.Option(help="Same seed, same bodies. Another one each time when not given.")
-]
 Rate = Annotated[float | None, typer.Option(min=0.001, help="New deliveries a second.")]
 Concurrency = Annotated[int, typer.Option(min=1, max=4096, help="Requests in flight at once.")]
 Compression = Annotated[
     float, typer.Option(min=1, help="Real seconds of Meta's 36 h of retries in one second here.")
 ]
 AllowRemote = Annotated[bool, typer.Option("--allow-remote", help="Send to another machine.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Fields = Annotated[list[str] | None, typer.Option("--field", help="Only this field; repeatable.")]
+
+Graph = Annotated[
+    str | None,
+    typer.Option(
+        help="A `serve-graph` to tell of each delivery before it is sent. With --data the line's, "
+        "when it is on this machine."
+    ),
+]
 
 
 @app.command()
@@ -62,6 +67,7 @@ def send(  # noqa: PLR0913 - the options of a command
     compression: Compression = 2160.0,
     data: Data = None,
     url: Url = None,
+    graph: Graph = None,
     app_id: AppId = None,
     allow_remote: AllowRemote = False,
     as_json: AsJson = False,
@@ -84,9 +90,10 @@ def send(  # noqa: PLR0913 - the options of a command
         schedule=RetrySchedule(compression),
         remember=True,
         allow_remote=allow_remote,
+        graph_url=graph_of(data, graph),
     )
     stream = mixed(seed, deliveries, cases)
-    report = _run(_target(data, url, app_id), stream, options, deliveries)
+    report = _run(target_of(data, url, app_id), stream, options, deliveries)
     expected = expect(report.acknowledged_deliveries())
     _show(report.summary() | {"seed": seed, "expected": expected.summary()}, as_json=as_json)
     _finish(report)
@@ -106,6 +113,7 @@ def burst(  # noqa: PLR0913 - the options of a command
     concurrency: Concurrency = 64,
     data: Data = None,
     url: Url = None,
+    graph: Graph = None,
     app_id: AppId = None,
     allow_remote: AllowRemote = False,
     as_json: AsJson = False,
@@ -128,8 +136,13 @@ def burst(  # noqa: PLR0913 - the options of a command
         chosen = [first, *islice(stream, deliveries - 1)]
     else:
         chosen = islice(stream, deliveries)
-    options = SenderOptions(concurrency=concurrency, rate_per_s=rate, allow_remote=allow_remote)
-    report = _run(_target(data, url, app_id), chosen, options, deliveries)
+    options = SenderOptions(
+        concurrency=concurrency,
+        rate_per_s=rate,
+        allow_remote=allow_remote,
+        graph_url=graph_of(data, graph),
+    )
+    report = _run(target_of(data, url, app_id), chosen, options, deliveries)
     _show(report.summary() | {"seed": seed, "changes_per_delivery": changes}, as_json=as_json)
     _finish(report)
 
@@ -174,35 +187,6 @@ def _seed(seed: int | None) -> int:
     return secrets.randbelow(2**31)
 
 
-def _target(data: Path | None, url: str | None, app_id: str | None) -> "Target":
-    if data is not None:
-        return _running(data, url, app_id)
-    from runtime.configuration import load
-    from runtime.errors import SettingsError
-    from simulator.settings import SimulateSettings
-
-    try:
-        return load(SimulateSettings).target(url, app_id)
-    except SettingsError as error:
-        _fail(f"{error}\nSet them, or name a running `hookline up` with --data DIR.", code=2)
-    except KeyError:
-        _fail(f"HOOKLINE_APP_SECRETS has no secret for app {app_id}.", code=2)
-
-
-def _running(data: Path, url: str | None, app_id: str | None) -> "Target":
-    from simulator.target import Target
-
-    state_file = data / "state.json"
-    try:
-        state: dict[str, Any] = json.loads(state_file.read_bytes())
-        target = Target(url or state["ingest_url"], state["app_secret"].encode(), state["app_id"])
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        _fail(f"{state_file} cannot be read: is `hookline up --data {data}` running?", code=3)
-    if app_id is not None and app_id != target.app_id:
-        _fail(f"{state_file} is of app {target.app_id}, not {app_id}.", code=2)
-    return target
-
-
 def _run(
     target: "Target", stream: "Iterable[Delivery]", options: "SenderOptions", total: int | None
 ) -> "Report":
@@ -211,12 +195,13 @@ def _run(
     from simulator.target import RemoteTargetError, require_local
 
     if not target.url.startswith(("http://", "https://")):
-        _fail(f"{target.url} is no address of a receiver: it must be http://host:port.", code=2)
+        fail(f"{target.url} is no address of a receiver: it must be http://host:port.", code=2)
     if not options.allow_remote:
         try:
             require_local(target.url)
+            require_local(options.graph_url or target.url)
         except RemoteTargetError as error:
-            _fail(f"{error}: add --allow-remote to send there all the same.", code=2)
+            fail(f"{error}: add --allow-remote to send there all the same.", code=2)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_send(target, stream, options, total))
 
@@ -255,7 +240,7 @@ async def _require_reachable(target: "Target") -> None:
         async with asyncio.timeout(CONNECT_DEADLINE_S):
             _, writer = await asyncio.open_connection(host, port)
     except (OSError, TimeoutError):
-        _fail(f"Nothing answers at {target.url}: start `hookline up`, or name it with --url.", 3)
+        fail(f"Nothing answers at {target.url}: start `hookline up`, or name it with --url.", 3)
     writer.close()
 
 
@@ -288,10 +273,5 @@ def _finish(report: "Report") -> None:
     if report.complete:
         return
     if not report.answers:
-        _fail("Nothing was answered: the receiver went away.", code=3)
+        fail("Nothing was answered: the receiver went away.", code=3)
     raise typer.Exit(1)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(code)

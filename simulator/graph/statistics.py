@@ -10,9 +10,10 @@ from simulator.graph.errors import RefusalError
 
 @dataclass(slots=True)
 class Reads:
-    """How often one object was asked for. Times are Unix seconds."""
+    """How often one object was asked for, and how many calls came before. Unix seconds."""
 
     endpoint: str
+    calls_before: int = 0
     calls: int = 0
     answered: int = 0
     first_call_s: float = 0.0
@@ -44,11 +45,12 @@ class Statistics:
     def count(self, purpose: Purpose, result: Any, now_s: float) -> None:
         """One call, and how it ended: with an answer, or with an error."""
         refusal = result if isinstance(result, RefusalError) else None
+        before = self.endpoints.total()
         self.endpoints[purpose.endpoint] += 1
         self.answers[refusal.name if refusal else "ok"] += 1
         if purpose.object_id is None:
             return
-        new = Reads(purpose.endpoint, first_call_s=now_s)
+        new = Reads(purpose.endpoint, before, first_call_s=now_s)
         reads = self.reads.setdefault(purpose.object_id, new)
         reads.calls += 1
         if refusal is None:

@@ -1,0 +1,129 @@
+"""`hookline simulate serve-graph`: a Graph API on this machine. Owns options and output."""
+
+# ruff: noqa: PLC0415 - imports wait for the command that needs them: help must come at once
+
+import asyncio
+import json
+import signal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from hookline.cli.simulated import AppId, AsJson, Data, Seed, fail, target_of
+
+if TYPE_CHECKING:
+    from simulator.graph.options import GraphOptions
+    from simulator.graph.server import GraphServer
+
+READY: Final = """Graph API at {url}
+  use it      export HOOKLINE_GRAPH_URL={url}
+  connect     curl -s {url}/_simulator/token | hookline accounts connect --token-file -
+  tell it     hookline simulate send --graph {url}
+  look        curl -s {url}/_simulator/statistics
+  stop        Ctrl-C"""
+
+
+def _share(of_what: str) -> Any:
+    """An option that is a share of something."""
+    return typer.Option(min=0, max=1, help=f"Share of {of_what}.")
+
+
+def serve_graph(  # noqa: PLR0913 - the options of a command
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    seed: Seed = 0,
+    accounts: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Accounts of the simulated traffic.")
+    ] = 3,
+    account: Annotated[
+        list[str] | None, typer.Option(help="Another account, by its id; repeatable.")
+    ] = None,
+    users: Annotated[
+        int, typer.Option(min=1, help="Who manages the accounts, in turn; each has tokens.")
+    ] = 1,
+    limit: Annotated[int, typer.Option(min=0, help="Calls for an account in a window.")] = 4800,
+    window: Annotated[float, typer.Option(min=0.1, help="Seconds of that window.")] = 86400.0,
+    minute: Annotated[
+        float, typer.Option(min=0.001, help="Seconds of a minute that headers tell.")
+    ] = 60.0,
+    told_after: Annotated[int, typer.Option(min=0, help="Calls before headers tell usage.")] = 5,
+    app_limit: Annotated[int, typer.Option(min=0, help="Calls of the app in an hour.")] = 100_000,
+    albums: Annotated[float, _share("media that are parts of an album")] = 0.25,
+    deleted: Annotated[float, _share("objects that are gone")] = 0.0,
+    restricted: Annotated[float, _share("people whose comments cannot be read")] = 0.0,
+    unreadable_ads: Annotated[float, _share("comments on ads that cannot be read")] = 0.5,
+    air: Annotated[
+        float | None, typer.Option(help="Seconds for which live comments can be read.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Nothing is found that it was not told of.")
+    ] = False,
+    require_proof: Annotated[
+        bool, typer.Option("--require-proof", help="Calls need appsecret_proof.")
+    ] = False,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND[:NUMBER[/SUBCODE]][@ACCOUNT][=PROBABILITY]",
+            help="What goes wrong: error:2=0.05, error:190/463@17841…, status:503, slow:300=0.1, "
+            "drop_before, drop_after, garbage, unfinished; repeatable.",
+        ),
+    ] = None,
+    data: Data = None,
+    app_id: AppId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Serve a Graph API on 127.0.0.1 until Ctrl-C, for the app of HOOKLINE_APP_SECRETS.
+
+    It knows what `send --graph` tells it of; the rest it draws from ids and the seed.
+    """
+    from simulator.graph.faults import read_fault
+    from simulator.graph.options import APP_LIMIT, GraphOptions
+    from simulator.graph.usage import Limit
+
+    try:
+        faults = tuple(read_fault(text) for text in fault or ())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--fault") from error
+    target = target_of(data, None, app_id)
+    options = GraphOptions(
+        seed=seed or 0,
+        app_id=target.app_id,
+        app_secret=target.app_secret.decode(),
+        accounts=accounts,
+        account_ids=tuple(account or ()),
+        users=users,
+        require_proof=require_proof,
+        account_limit=Limit(limit, window, min(window, 60.0), told_after, minute),
+        app_limit=replace(APP_LIMIT, calls=app_limit, told_after=told_after, minute_s=minute),
+        album_share=albums,
+        deleted_share=deleted,
+        restricted_share=restricted,
+        unreadable_ad_share=unreadable_ads,
+        air_s=air,
+        invent=not strict,
+        faults=faults,
+    )
+    try:
+        asyncio.run(_serve(options, port, as_json=as_json))
+    except OSError as error:
+        fail(f"Port {port} cannot be listened on: {error.strerror}.", code=2)
+
+
+async def _serve(options: "GraphOptions", port: int, *, as_json: bool) -> None:
+    """Serves until Ctrl-C or SIGTERM; says where once it listens."""
+    from simulator.graph.server import serve_graph as serving
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with serving(options, port) as server:
+        typer.echo(_where(server) if as_json else READY.format(url=server.url))
+        await stop.wait()
+
+
+def _where(server: "GraphServer") -> str:
+    graph = server.graph
+    app_id, accounts = graph.options.app_id, list(graph.directory.accounts)
+    return json.dumps({"url": server.url, "app_id": app_id, "accounts": accounts})

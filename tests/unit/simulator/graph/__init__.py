@@ -1,0 +1,1 @@
+"""The simulated Graph API, part by part and as a whole."""
