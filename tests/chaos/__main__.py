@@ -25,7 +25,7 @@ from tests.chaos.page import page
 from tests.chaos.report import Run, document
 from tests.chaos.run import Order, Stage, run
 from tests.chaos.versions import machine, versions
-from tests.chaos.words import wrong
+from tests.chaos.words import figure, wrong
 
 SERVERS: Final[tuple[Servers, ...]] = ("embedded", "cluster")
 SEEDS: Final = 10_000
@@ -125,8 +125,10 @@ def _conclude(told: dict[str, Any], folder: Path) -> None:
     say("")
     say("The promise was kept." if told["holds"] else "The promise was NOT kept.")
     say(
-        f"acknowledged {told['acknowledged']:,}, stored {told['stored']:,}, lost {told['lost']}, "
-        f"doubled {told['doubled']}, unexpected dead letters {told['dead_letters_unexpected']}"
+        ", ".join(
+            f"{name.replace('_', ' ')} {figure(told[name])}"
+            for name in ("acknowledged", "stored", "lost", "doubled", "dead_letters_unexpected")
+        )
     )
     for sentence in wrong(told):
         say(f"- {sentence}")

@@ -10,14 +10,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from schemas.topics import DEAD_LETTERS, EVENTS_TOPICS, RAW_TOPICS, consumer_group
+from schemas.topics import consumer_group
 from tests.chaos.rows import AWAY
+from workers.archive.handler import ArchiveHandler
+from workers.dedupe.handler import DedupeHandler
+from workers.persist.handler import PersistHandler
 
-READS: Final = {
-    "archive": (*RAW_TOPICS, DEAD_LETTERS),
-    "dedupe": tuple(RAW_TOPICS),
-    "persist": tuple(EVENTS_TOPICS),
-}
+READS: Final = {one.name: one.topics for one in (ArchiveHandler, DedupeHandler, PersistHandler)}
+"""The topics of each worker."""
 
 IN_FLIGHT: Final = "SELECT coalesce(sum(abs(in_flight)), 0)::bigint FROM analytics.conservation"
 

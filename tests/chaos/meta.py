@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -58,11 +59,13 @@ class Promise:
         acknowledged: answered 200.
         perhaps: sent, and never answered 200: it may be stored or not.
         poison: SHA-256 of each value that must become a dead letter.
+        posted: how often each body was sent, by its SHA-256.
     """
 
     acknowledged: list[Delivery] = field(default_factory=list)
     perhaps: list[Delivery] = field(default_factory=list)
     poison: set[str] = field(default_factory=set)
+    posted: Counter[str] = field(default_factory=Counter)
 
 
 class Meta:
@@ -194,6 +197,7 @@ class Meta:
         if self._session is None:
             raise RuntimeError("there is no pulse")
         fields = headers(delivery.body, self._target.app_secret)
+        self.promise.posted[hashlib.sha256(delivery.body).hexdigest()] += 1
         with suppress(aiohttp.ClientError, TimeoutError, OSError):
             async with self._session.post(
                 self._target.webhook_url,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-VERBS: Final = {"audit": (), "rebuild": ("--verify",)}
+VERBS: Final = (("audit",), ("rebuild", "--verify"))
 TIMEOUT_S: Final = 600.0
 TOLD_LINES: Final = 5
 
@@ -28,15 +28,7 @@ class Answer:
 
 async def ask(data: Path) -> list[Answer]:
     """What each of the verbs says of the line on this data folder."""
-    return [await _run(data, verb, *options) for verb, options in VERBS.items() if verb in verbs()]
-
-
-def verbs() -> set[str]:
-    """The verbs that `hookline` has."""
-    from hookline.cli.app import app  # noqa: PLC0415  # the command's own modules, when needed
-
-    groups = {group.name for group in app.registered_groups}
-    return {str(name) for name in groups | {one.name for one in app.registered_commands}}
+    return [await _run(data, *verb) for verb in VERBS]
 
 
 async def _run(data: Path, *arguments: str) -> Answer:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.chaos.timeline import timeline
-from tests.chaos.words import KINDS, SERVERS, told, wanted, wrong
+from tests.chaos.words import KINDS, SERVERS, figure, told, wanted, wrong
 
 STYLE: Final = Path(__file__).with_name("page.css").read_text("utf-8")
 
@@ -56,6 +56,11 @@ def _verdict(report: Mapping[str, Any], title: str) -> str:
             f"made. All {report['stored']:,} of them are stored, byte for byte. "
             "No event is missing, none is doubled, and nobody lent a hand."
         )
+    elif report["stored"] is None:
+        story = (
+            f"{count} faults were made. The run did not come to its end, so nothing was compared. "
+            "What is wrong:"
+        )
     else:
         story = (
             f"{report['acknowledged']:,} deliveries were acknowledged while {count} faults were "
@@ -74,13 +79,13 @@ def _figures(report: Mapping[str, Any]) -> str:
     within = sum(one <= goal_s for one in recoveries)
     faults = len(report["faults"])
     cards = [
-        (f"{report['acknowledged']:,}", "deliveries acknowledged", ""),
-        (f"{report['stored']:,}", "of them stored, byte for byte", ""),
-        (f"{report['lost']:,}", "lost", _grade(report["lost"])),
-        (f"{report['doubled']:,}", "doubled", _grade(report["doubled"])),
+        (figure(report["acknowledged"]), "deliveries acknowledged", ""),
+        (figure(report["stored"]), "of them stored, byte for byte", ""),
+        (figure(report["lost"]), "lost", _grade(report["lost"])),
+        (figure(report["doubled"]), "doubled", _grade(report["doubled"])),
         (
-            f"{report['dead_letters_unexpected']:,}",
-            f"dead letters but the {report['dead_letters_expected']} poisoned on purpose",
+            figure(report["dead_letters_unexpected"]),
+            f"dead letters but the {figure(report['dead_letters_expected'])} poisoned on purpose",
             _grade(report["dead_letters_unexpected"]),
         ),
         (f"{within} of {faults}", f"faults recovered from within {goal_s:g} s", ""),
@@ -88,8 +93,8 @@ def _figures(report: Mapping[str, Any]) -> str:
         (_seconds(max(recoveries, default=None)), "slowest recovery", ""),
     ]
     told_cards = "".join(
-        f'<div class="card {grade}"><b>{number}</b><span>{label}</span></div>'
-        for number, label, grade in cards
+        f'<div class="card {grade}"><b>{count}</b><span>{label}</span></div>'
+        for count, label, grade in cards
     )
     return f'<section class="cards">{told_cards}</section>'
 
@@ -98,14 +103,8 @@ def _stages(report: Mapping[str, Any]) -> Iterable[str]:
     first = 1
     for stage in report["stages"]:
         faults = [one for one in report["faults"] if one["servers"] == stage["servers"]]
-        changes = stage["changes"]
         yield (
-            f"<section><h2>{SERVERS[stage['servers']]}</h2>"
-            f"<p>{stage['acknowledged']:,} deliveries acknowledged, {stage['stored']:,} stored. "
-            f"They held {changes.get('received', 0):,} changes: {changes.get('stored', 0):,} are "
-            f"in tables, {changes.get('repeats', 0):,} repeated what was known, "
-            f"{changes.get('dead', 0):,} were poison, {changes.get('in_flight', 0):,} have no "
-            "outcome.</p>"
+            f"<section><h2>{SERVERS[stage['servers']]}</h2>{_counted(stage)}"
             f'<div class="drawing">{timeline(faults, stage["beats"], first)}</div>'
             '<p class="legend"><i class="fault"></i> fault <i class="recovery"></i> recovery '
             '<i class="answer"></i> a delivery: time to the answer <i class="row"></i> time until '
@@ -113,6 +112,19 @@ def _stages(report: Mapping[str, Any]) -> Iterable[str]:
             f"{_left_out(stage)}</section>"
         )
         first += len(faults)
+
+
+def _counted(stage: Mapping[str, Any]) -> str:
+    if stage["stored"] is None:
+        return "<p>It did not come to its end: nothing was compared.</p>"
+    changes = stage["changes"]
+    return (
+        f"<p>{stage['acknowledged']:,} deliveries acknowledged, {stage['stored']:,} stored. "
+        f"They held {changes.get('received', 0):,} changes: {changes.get('stored', 0):,} are "
+        f"in tables, {changes.get('repeats', 0):,} repeated what was known, "
+        f"{changes.get('dead', 0):,} were poison, {changes.get('in_flight', 0):,} have no "
+        "outcome.</p>"
+    )
 
 
 def _left_out(stage: Mapping[str, Any]) -> str:
@@ -131,7 +143,8 @@ def _faults(report: Mapping[str, Any]) -> str:
         "process restarted, the server or the connection back &ndash; until a dozen fresh "
         "deliveries, sent then, are all acknowledged, archived and in their tables. "
         f"The goal is {goal_s:g} s. A killed worker's share of the work goes to another after "
-        "6 s of silence: that is most of what a kill takes.</p>"
+        "6 s of silence: that is most of what a kill takes. Of two at once, the one that is "
+        "over first waits for the other: its recovery includes that.</p>"
         '<table><thead><tr><th class="n">#<th>servers<th>at<th>fault<th class="n">lasted'
         f'<th class="n">recovery<th></tr></thead><tbody>{rows}</tbody></table></section>'
     )
@@ -212,7 +225,7 @@ def _verb_cells(stages: Sequence[Mapping[str, Any]], command: str) -> Iterable[s
         if verb is None:
             yield _cell("&ndash;")
         else:
-            yield _cell("adds up" if verb["holds"] else "does not", "" if verb["holds"] else "late")
+            yield _cell(*(("holds", "good") if verb["holds"] else ("does not hold", "late")))
 
 
 def _words(report: Mapping[str, Any]) -> str:
@@ -243,8 +256,8 @@ def _cell(text: str, grade: str = "") -> str:
     return f'<td class="n {grade}">{text}'
 
 
-def _grade(count: int) -> str:
-    return "bad" if count else "good"
+def _grade(count: int | None) -> str:
+    return "good" if count == 0 else "bad"
 
 
 def _clock(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """The report as one JSON document (design B8). Pure."""
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ def document(run: Run, stages: Sequence[Stage]) -> dict[str, Any]:
     """The whole report."""
     told = [_stage(stage) for stage in stages]
     sums = {
-        name: sum(one[name] for one in told)
+        name: _sum(one[name] for one in told)
         for name in (
             "acknowledged",
             "stored",
@@ -84,13 +84,13 @@ def _stage(stage: Stage) -> dict[str, Any]:
         "servers": stage.servers,
         "holds": stage.holds,
         "problems": stage.problems,
-        "acknowledged": verdict.acknowledged if verdict else 0,
-        "stored": verdict.stored if verdict else 0,
-        "lost": verdict.lost if verdict else 0,
-        "doubled": verdict.doubled if verdict else 0,
-        "dead_letters_expected": verdict.dead_letters_expected if verdict else 0,
-        "dead_letters_unexpected": verdict.dead_letters_unexpected if verdict else 0,
-        "given_up": sending.states[State.GIVEN_UP] if sending else 0,
+        "acknowledged": verdict and verdict.acknowledged,
+        "stored": verdict and verdict.stored,
+        "lost": verdict and verdict.lost,
+        "doubled": verdict and verdict.doubled,
+        "dead_letters_expected": verdict and verdict.dead_letters_expected,
+        "dead_letters_unexpected": verdict and verdict.dead_letters_unexpected,
+        "given_up": sending and sending.states[State.GIVEN_UP],
         "changes": verdict.changes if verdict else {},
         "checks": [
             {**asdict(check), "holds": check.holds} for check in (verdict.checks if verdict else ())
@@ -105,6 +105,12 @@ def _stage(stage: Stage) -> dict[str, Any]:
             for beat in stage.beats
         ],
     }
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """None where a stage did not come so far: nothing found is not nothing lost."""
+    known = list(counts)
+    return None if None in known else sum(one for one in known if one is not None)
 
 
 def _fault(hit: Hit) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,6 @@ from typing import Final
 
 from hookline.embedded.child import Announce
 from hookline.embedded.jars import Progress
-from schemas.settings import PREFIX, IngestSettings
 from simulator.report import Report as SendReport
 from simulator.report import State
 from simulator.target import Target
@@ -44,7 +44,7 @@ PULSE_TIMEOUT_S: Final = 60.0
 POSTGRES_DISK_BYTES: Final = 4096 * MIB
 SPOOL_DISK_BYTES: Final = 64 * MIB
 
-SPOOL_SETTING: Final = "ingest_spool_dir"
+SPOOL_SETTING: Final = "HOOKLINE_INGEST_SPOOL_DIR"
 SPOOLED: Final[Servers] = "embedded"
 """Where ingest has a spool; elsewhere it has none, which is the default. So both are seen."""
 
@@ -141,7 +141,7 @@ async def _stage(order: Order, servers: Servers, seed: int) -> Stage:
     with ExitStack() as opened:
         disks = _disks(folder, opened, stage)
         if servers == SPOOLED:
-            _spool(folder / SPOOL, opened, disks, stage)
+            _spool(folder / SPOOL, opened, disks)
         async with open_line(servers, folder, disks, teller, order.progress) as line:
             await _prove(order, line, stage, seed, teller)
             order.say("Stopping …")
@@ -178,15 +178,12 @@ def _disks(folder: Path, opened: ExitStack, stage: Stage) -> dict[str, Disk]:
     return {ARCHIVE_DISK: disk}
 
 
-def _spool(folder: Path, opened: ExitStack, disks: dict[str, Disk], stage: Stage) -> None:
+def _spool(folder: Path, opened: ExitStack, disks: dict[str, Disk]) -> None:
     """Lets ingest keep what Kafka does not take, on a small disk where there can be one."""
-    if SPOOL_SETTING not in IngestSettings.model_fields:
-        stage.left_out.append("spool: this release has none")
-        return
     folder.mkdir(parents=True, exist_ok=True)
     if can_mount():
         disks[SPOOL] = opened.enter_context(mounted(folder, SPOOL_DISK_BYTES))
-    opened.enter_context(_environment(f"{PREFIX}{SPOOL_SETTING.upper()}", str(folder)))
+    opened.enter_context(_environment(SPOOL_SETTING, str(folder)))
 
 
 @contextmanager
@@ -319,6 +316,7 @@ async def _check(order: Order, line: Line, stage: Stage, meta: Meta, sending: Se
         [*sending.acknowledged_deliveries(), *meta.promise.acknowledged],
         [*(sending.kept[index] for index in given_up), *meta.promise.perhaps],
         frozenset(meta.promise.poison),
+        meta.promise.posted + _posted(sending),
     )
     stored = await read_tables(line.database_url)
     stage.verdict = await asyncio.to_thread(judge, sent, stored)
@@ -328,3 +326,11 @@ async def _check(order: Order, line: Line, stage: Stage, meta: Meta, sending: Se
         f"lost {stage.verdict.lost}, doubled {stage.verdict.doubled}: "
         f"{'it holds' if stage.holds else 'IT DOES NOT HOLD'}."
     )
+
+
+def _posted(sending: SendReport) -> Counter[str]:
+    """How often the traffic's bodies were sent."""
+    posted = Counter[str]()
+    for one in sending.outcomes:
+        posted[one.body_sha256] += one.attempts
+    return posted

@@ -22,11 +22,13 @@ class Sent:
         acknowledged: deliveries answered 200.
         perhaps: those that were sent and never answered 200.
         poison: SHA-256 of the values that must be dead letters.
+        posted: how often each body was sent, by its SHA-256.
     """
 
     acknowledged: Sequence[Delivery]
     perhaps: Sequence[Delivery]
     poison: frozenset[str]
+    posted: Counter[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ def judge(sent: Sent, stored: Stored) -> Verdict:
     sendable = set(promised) | {body_sha256(one) for one in sent.perhaps}
     missing_bodies = (promised - stored.bodies).total()
     foreign_bodies = sum(n for digest, n in stored.bodies.items() if digest not in sendable)
+    known_bodies = Counter({one: stored.bodies[one] for one in sendable})
+    surplus_bodies = (known_bodies - sent.posted).total()
 
     least, most = event_contents(sent.acknowledged), event_contents(sent.perhaps)
     most |= least
@@ -135,13 +139,14 @@ def judge(sent: Sent, stored: Stored) -> Verdict:
         acknowledged=promised.total(),
         stored=promised.total() - missing_bodies,
         lost=missing_bodies + missing_events,
-        doubled=extra_rows + foreign_events,
+        doubled=extra_rows + foreign_events + surplus_bodies,
         dead_letters_expected=stored.letters.total() - unexpected,
         dead_letters_unexpected=unexpected,
         changes=dict(sorted(stored.outcomes.items())),
         checks=(
             Check("acknowledged deliveries missing in the archive", 0, missing_bodies),
             Check("archived bodies that nobody sent", 0, foreign_bodies),
+            Check("archived bodies beyond those that were sent", 0, surplus_bodies),
             Check("archived bodies that do not match their checksum", 0, stored.misnamed),
             Check("acknowledged events without a row", 0, missing_events),
             Check("events with more than one row", 0, extra_rows),

@@ -51,6 +51,11 @@ _DONE: Final = {
 }
 
 
+def figure(count: int | None) -> str:
+    """A count, or that there is none."""
+    return "unknown" if count is None else f"{count:,}"
+
+
 def name_of(target: str) -> str:
     """A target, as a reader knows it."""
     if target in _SERVERS:

@@ -23,7 +23,7 @@ def _hit(kind: Kind, target: str, at_s: float, recovered_s: float | None) -> Hit
 
 def _stage(stored: Stored | None = None) -> Stage:
     stage = Stage("embedded")
-    stage.verdict = judge(Sent([], [], frozenset()), stored or Stored())
+    stage.verdict = judge(Sent([], [], frozenset(), Counter()), stored or Stored())
     stage.hits = [_hit(Kind.KILL, "persist", 10, 14), _hit(Kind.CUT, "kafka-2", 20, 31.5)]
     stage.beats = [Beat(5, 5.1, 5.2), Beat(8.5, 8.6, 14), Beat(16, 16.2, 16.3), Beat(20, None)]
     stage.answers = [Answer("hookline audit", 0, "")]
@@ -54,6 +54,20 @@ def test_calm_is_what_met_no_fault() -> None:
 def test_nothing_run_is_nothing_proven() -> None:
     """No stage, no promise kept."""
     assert document(RUN, [])["holds"] is False
+
+
+def test_what_was_not_compared_has_no_counts() -> None:
+    """A run that did not come so far knows of nothing lost, which is not that nothing is lost."""
+    stuck = Stage("cluster", problems=["the sender did not come to an end"])
+    told = json.loads(json.dumps(document(RUN, [_stage(), stuck])))
+    for name in ("acknowledged", "stored", "lost", "doubled", "dead_letters_unexpected"):
+        assert told[name] is None
+        assert told["stages"][0][name] == 0
+        assert told["stages"][1][name] is None
+    assert told["holds"] is False
+    text = page(told)
+    assert "nothing was compared" in text
+    assert '<div class="card bad"><b>unknown</b><span>lost</span></div>' in text
 
 
 def test_the_page_needs_nothing_else() -> None:

@@ -40,7 +40,8 @@ def _right(sent: list[Delivery]) -> Stored:
 
 
 def _sent(acknowledged: list[Delivery], perhaps: list[Delivery]) -> Sent:
-    return Sent(acknowledged, perhaps, frozenset({POISON}))
+    posted = Counter(map(body_sha256, [*acknowledged, *perhaps]))
+    return Sent(acknowledged, perhaps, frozenset({POISON}), posted + posted)
 
 
 @given(st.integers(0, 50), st.integers(1, 60), st.data())
@@ -92,6 +93,9 @@ def test_a_second_row_or_a_foreign_one_is_doubled(seed: int, data: st.DataObject
 SPOILT: dict[str, Callable[[Stored], Stored]] = {
     "archived bodies that nobody sent": lambda one: replace(
         one, bodies=one.bodies + Counter({"f" * 64: 1})
+    ),
+    "archived bodies beyond those that were sent": lambda one: replace(
+        one, bodies=one.bodies + Counter({min(one.bodies): 99})
     ),
     "archived bodies that do not match their checksum": lambda one: replace(one, misnamed=1),
     "contents without a claim": lambda one: replace(
