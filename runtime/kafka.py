@@ -22,10 +22,15 @@ RESULTS_TIMEOUT_MS: Final = 5_000
 sends the same batches, which the broker knows again, through another one. Ingest's may carry the
 largest bodies, and would send them again and again."""
 
+IDLE_TIMEOUT_MS: Final = 540_000
+"""A connection that nobody used for so long is closed, and opened when it is needed. Were it dead
+by then, only that request's time-out would tell; and to ask another broker, over a line just as
+old, would take a time-out more."""
+
 START_TIMEOUT_S: Final = 10.0
 STOP_TIMEOUT_S: Final = 2.0
 CANCEL_TIMEOUT_S: Final = 0.5
-
+"""A dead line is noticed by the first heartbeat without an answer, a request's time-out later."""
 SESSION_TIMEOUT_MS: Final = 6_000
 """After so long a killed replica's partitions go to another; the least that brokers allow."""
 
@@ -55,6 +60,7 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
         "bootstrap_servers": settings.kafka_bootstrap,
         "security_protocol": settings.kafka_security_protocol,
         "request_timeout_ms": REQUEST_TIMEOUT_MS,
+        "connections_max_idle_ms": IDLE_TIMEOUT_MS,
     }
     if settings.kafka_security_protocol.endswith("SSL"):
         options["ssl_context"] = _ssl_context(settings)
