@@ -22,7 +22,7 @@ RESULTS_TIMEOUT_MS: Final = 5_000
 sends the same batches, which the broker knows again, through another one. Ingest's may carry the
 largest bodies, and would send them again and again."""
 
-IDLE_TIMEOUT_MS: Final = 540_000
+IDLE_TIMEOUT_MS: Final = 4_000
 """A connection that nobody used for so long is closed, and opened when it is needed. Were it dead
 by then, only that request's time-out would tell; and to ask another broker, over a line just as
 old, would take a time-out more."""
@@ -30,7 +30,7 @@ old, would take a time-out more."""
 START_TIMEOUT_S: Final = 10.0
 STOP_TIMEOUT_S: Final = 2.0
 CANCEL_TIMEOUT_S: Final = 0.5
-"""A dead line is noticed by the first heartbeat without an answer, a request's time-out later."""
+"""A dead line is noticed by the first heartbeat that has no answer, 7 s after it."""
 SESSION_TIMEOUT_MS: Final = 6_000
 """After so long a killed replica's partitions go to another; the least that brokers allow."""
 
