@@ -30,12 +30,12 @@ old, would take a time-out more."""
 START_TIMEOUT_S: Final = 10.0
 STOP_TIMEOUT_S: Final = 2.0
 CANCEL_TIMEOUT_S: Final = 0.5
-"""A dead line is noticed by the first heartbeat that has no answer, 7 s after it."""
+
 SESSION_TIMEOUT_MS: Final = 6_000
 """After so long a killed replica's partitions go to another; the least that brokers allow."""
 
 HEARTBEAT_INTERVAL_MS: Final = 1_000
-"""A dead line is noticed by the first heartbeat that finds no answer, a request's time-out later."""
+"""The first one without an answer tells that the line is dead, a request's time-out later."""
 
 REBALANCE_TIMEOUT_MS: Final = 6_000
 """Shorter than the request's own time-out, which a waiting JoinGroup would run into."""
