@@ -16,6 +16,7 @@ from runtime.kafka import new_consumer, new_producer, start_client, stop_client
 from runtime.publisher import OutRecord, Publisher
 from runtime.topics import apply_topics
 from schemas.settings import KafkaSettings, TopicsSettings
+from tests.faults.proxy import before_kafka
 from tests.integration.broker import Broker, until
 
 TOPIC = "instagram.raw.other"
@@ -145,6 +146,22 @@ async def test_a_client_that_cannot_stop_leaves_nothing(broker: Broker, kind: st
         async with asyncio.timeout(TIMEOUT_S):
             while asyncio.all_tasks() - before or _sockets() > sockets:
                 await asyncio.sleep(0.05)
+
+
+async def test_a_line_that_nobody_uses_is_closed(broker: Broker) -> None:
+    """One that died meanwhile costs nobody a time-out; the next record opens another."""
+    topic = await broker.topic()
+    async with (
+        before_kafka(broker.bootstrap) as (proxy,),
+        Publisher(KafkaSettings(kafka_bootstrap=proxy.address)) as publisher,
+    ):
+        await publisher.learn([topic])
+        await publisher.publish(OutRecord(topic, b"key", b"value", []))
+        assert proxy.connections
+        proxy.strand()
+        await until(lambda: not proxy.connections)
+        await publisher.publish(OutRecord(topic, b"key", b"value", []))
+        assert publisher.usable
 
 
 def _sockets() -> int:
