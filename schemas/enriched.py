@@ -5,6 +5,7 @@ from typing import Any, Final, Literal, TypeAlias
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from schemas.canonical import column_json
 from schemas.decoding import decode
 from schemas.events import Event, MalformedEventError, Time, format_time
 from schemas.splitting import Position
@@ -57,8 +58,12 @@ class Enriched(BaseModel):
 
 
 def encode_enriched(event: bytes, read: Read) -> bytes:
-    """The record of a read. `event` is the JSON that the events topic carries."""
-    told = read.model_dump(exclude={"read_at"}) | {"read_at": format_time(read.read_at)}
+    """The record of a read. `event` is the JSON that the events topic carries.
+
+    The answer is written as `graph_reads` keeps it: without what PostgreSQL cannot hold.
+    """
+    told = read.model_dump(exclude={"read_at", "answer"}) | {"read_at": format_time(read.read_at)}
+    told["answer"] = read.answer and orjson.Fragment(column_json(read.answer))
     return orjson.dumps({"event": orjson.Fragment(event), "read": told})
 
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from hookline.rebuild.run import Ask, Order, Report
 
 KINDS: Final = {
-    "missing": "missing: the deliveries tell it, the live table lacks it",
-    "extra": "extra: no delivery tells it",
+    "missing": "missing: deliveries or answers tell it, the live table lacks it",
+    "extra": "extra: no delivery or answer tells it",
     "different": "different in",
 }
 
@@ -204,7 +204,8 @@ def _conclusions(report: "Report", order: "Order") -> "Iterator[str]":
         }
         yield (
             f"Exchanged: {done['changed']} rows changed, {done['new']} added, {done['removed']} "
-            f"removed; {done['kept']} left alone: their delivery is not archived, or not intact."
+            f"removed; {done['kept']} left alone: their delivery or "
+            "answer is not archived, or not intact."
         )
     elif order.swap:
         differing = report.comparison.differing if report.comparison else 0

@@ -11,9 +11,11 @@ from typing import Final, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from hookline.rebuild.reads import reads_of
 from runtime.database import transaction
 from schemas.deliveries import Delivery, body_key
 from schemas.tables import SCHEMA, deliveries
+from workers.persist.graph import ToldRead
 
 BATCH_DELIVERIES: Final = 500
 BATCH_BYTES: Final = 2 * 1024 * 1024
@@ -47,8 +49,8 @@ INSERT INTO {{schema}}.batches (batch, deliveries)
 SELECT batch, count(*) FROM planned GROUP BY batch
 """  # noqa: S608 - names of ours
 
-Redo = Callable[[Sequence[Delivery]], Awaitable[int]]
-"""Does a batch; gives how many of its records were rejected."""
+Redo = Callable[[Sequence[Delivery], Sequence[ToldRead]], Awaitable[int]]
+"""Does a batch, of deliveries or of Graph reads; gives how many of its records were rejected."""
 
 
 class Progress(NamedTuple):
@@ -95,7 +97,7 @@ async def do_next(engine: AsyncEngine, schema: str, redo: Redo) -> bool:
         if batch is None:
             return False
         intact, damaged = await _read(connection, schema, batch)
-        failed = await redo(intact)
+        failed = await redo(intact, await reads_of(connection, schema, batch))
         if damaged:
             await connection.execute(
                 text(

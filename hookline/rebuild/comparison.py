@@ -31,14 +31,13 @@ SELECT {keys} FROM
     FULL JOIN
     (SELECT * FROM {scratch}.{table} AS a WHERE {settled} AND {bucket} = ANY(:buckets)) AS rebuilt
     USING ({keys})
-WHERE live.delivery_id IS NULL OR rebuilt.delivery_id IS NULL OR {differ}
+WHERE {no_live} OR {no_rebuilt} OR {differ}
 """
 
 # Each side as it was compared: a row that is not settled is not there.
 _DIFFERENCES: Final = """
 SELECT {keys},
-    CASE WHEN live.delivery_id IS NULL THEN 'missing'
-        WHEN rebuilt.delivery_id IS NULL THEN 'extra' ELSE 'different' END,
+    CASE WHEN {no_live} THEN 'missing' WHEN {no_rebuilt} THEN 'extra' ELSE 'different' END,
     array_remove(ARRAY[{columns}], NULL)
 FROM {scratch}.differing_{table} AS d
 LEFT JOIN LATERAL (
@@ -166,6 +165,8 @@ async def _compare(
             keys=", ".join(one.key),
             bucket=one.bucket("a"),
             settled=one.settled("a", cut=cut is not None),
+            no_live=one.absent("live"),
+            no_rebuilt=one.absent("rebuilt"),
             differ=one.any_differs("live", "rebuilt"),
         )
         parameters = {"buckets": buckets} | _cut(cut)
@@ -192,7 +193,7 @@ async def _differences(
     connection: AsyncConnection, scratch: str, one: Compared, cut: datetime | None, limit: int
 ) -> list[Difference]:
     named = (
-        f"CASE WHEN live.delivery_id IS NOT NULL AND rebuilt.delivery_id IS NOT NULL "
+        f"CASE WHEN NOT {one.absent('live')} AND NOT {one.absent('rebuilt')} "
         f"AND {one.differ('live', 'rebuilt', name)} THEN '{name}' END"
         for name in one.columns
     )
@@ -202,6 +203,8 @@ async def _differences(
         table=one.table.name,
         keys=one.keys("d"),
         columns=", ".join(named),
+        no_live=one.absent("live"),
+        no_rebuilt=one.absent("rebuilt"),
         a_is_d=one.same_key("a", "d"),
         settled=one.settled("a", cut=cut is not None),
     )

@@ -1,7 +1,7 @@
 """The exchange: rows that are not as the deliveries tell give way to those that are, at once.
 
 Tables stay, and rows change: views, rights, indexes, publications and whatever else people have
-tied to a table remain, and so does what the Graph has filled in. In one transaction, in which
+tied to a table remain. In one transaction, in which
 others read but do not write, the rows that differ are kept aside, removed, put right or added.
 """
 
@@ -17,7 +17,7 @@ from hookline.rebuild.compared import COMPARED, Compared
 from hookline.rebuild.scratch import RebuildError
 from runtime.database import transaction
 from runtime.errors import DatabaseUnavailableError
-from schemas.tables import SCHEMA, deliveries, sightings
+from schemas.tables import SCHEMA, deliveries, enrichment_tasks, sightings
 
 LOCK_TIMEOUT_S: Final = 3.0
 """While we wait for the locks, writers wait behind us."""
@@ -48,7 +48,9 @@ ON CONFLICT DO NOTHING
 _KEEP: Final = """
 DELETE FROM {scratch}.differing_{table} AS d
 USING {live}.{table} AS live
-WHERE {d_is_live} AND ({from_unarchived})
+WHERE {d_is_live} AND ({from_unarchived} OR {unrecorded} AND EXISTS (
+    SELECT FROM {scratch}.{table} AS rebuilt WHERE {d_is_rebuilt}
+))
 """
 
 _ASIDE: Final = """
@@ -56,7 +58,7 @@ CREATE TABLE {aside}.{table} AS
 SELECT live.* FROM {scratch}.differing_{table} AS d
 JOIN {live}.{table} AS live ON {d_is_live}
 LEFT JOIN {scratch}.{table} AS rebuilt ON {d_is_rebuilt}
-WHERE rebuilt.delivery_id IS NULL OR {differ}
+WHERE {no_rebuilt} OR {differ}
 """
 
 _REMOVE: Final = """
@@ -79,10 +81,16 @@ FROM {scratch}.differing_{table} AS d JOIN {scratch}.{table} AS rebuilt ON {d_is
 ON CONFLICT DO NOTHING
 """
 
+# Nothing but the live row tells that somebody is waited for. One that was lost is told it again.
+_TELL_AGAIN: Final = f"""
+UPDATE {SCHEMA}.{enrichment_tasks.name} AS told SET parked_told = false
+FROM {{scratch}}.differing_{{table}} AS d WHERE told.parked_told AND {{reads}}
+"""  # noqa: S608 - names of ours
+
 
 class Exchanged(NamedTuple):
-    """What became of one table. `kept` rows come from deliveries that are not archived,
-    or not intact.
+    """What became of one table. `kept` rows come from deliveries that are not archived, or not
+    intact, or hold an answer that is not recorded.
     """
 
     new: int = 0
@@ -165,11 +173,14 @@ async def _apply(connection: AsyncConnection, scratch: str, aside: str, one: Com
         "table": one.table.name,
         "d_is_live": one.same_key("d", "live"),
         "d_is_rebuilt": one.same_key("d", "rebuilt"),
+        "no_rebuilt": one.absent("rebuilt"),
         "differ": one.any_differs("live", "rebuilt"),
         "assignments": ", ".join(f"{name} = rebuilt.{name}" for name in one.columns),
         "all_columns": ", ".join(names),
         "rebuilt_columns": ", ".join(f"rebuilt.{name}" for name in names),
         "from_unarchived": _from_unarchived(scratch, one),
+        "reads": (one.reads or "").format(a="d"),
+        "unrecorded": one.unrecorded("live"),
     }
 
     async def run(statement: str) -> int:
@@ -179,11 +190,16 @@ async def _apply(connection: AsyncConnection, scratch: str, aside: str, one: Com
     await run(_ASIDE)
     removed = await run(_REMOVE)
     changed = await run(_CHANGE)
-    return Exchanged(await run(_ADD), changed, removed, kept)
+    added = await run(_ADD)
+    if one.has_answers:
+        await run(_TELL_AGAIN)
+    return Exchanged(added, changed, removed, kept)
 
 
 def _from_unarchived(scratch: str, one: Compared) -> str:
     """A condition: the live row holds something of a delivery that is not archived."""
+    if "delivery_id" not in one.table.c:
+        return "false"
     noted = f"SELECT delivery_id FROM {scratch}.unarchived"  # noqa: S608
     head = f"live.delivery_id::text IN ({noted})"
     if not one.has_contents:

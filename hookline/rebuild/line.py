@@ -1,4 +1,4 @@
-"""The line in memory: archived deliveries through dedupe and persist, with no Kafka between."""
+"""The line in memory: archived deliveries, and recorded Graph reads, with no Kafka between."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Protocol
@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from runtime.batches import batches
-from runtime.database import in_schema
+from runtime.database import in_schema, transaction
 from runtime.errors import RejectError
 from runtime.publisher import OutRecord
 from runtime.worker import Outcome, Record, dead_letter, size_bytes
@@ -15,6 +15,8 @@ from schemas.deliveries import Delivery, body_key, delivery_headers
 from schemas.splitting import fields_in
 from schemas.topics import raw_topic
 from workers.dedupe.handler import DedupeHandler
+from workers.persist.enriched import merge_reads
+from workers.persist.graph import ToldRead
 from workers.persist.handler import PersistHandler
 
 EVENTS_MAX: Final = 2_000
@@ -39,12 +41,12 @@ class Line:
     """Dedupe and persist on the tables of one schema."""
 
     def __init__(self, engine: AsyncEngine, schema: str) -> None:
-        there = in_schema(engine, schema)
+        self._there = there = in_schema(engine, schema)
         self._dedupe = DedupeHandler(there)
         self._persist = PersistHandler(there)
 
-    async def redo(self, deliveries: Sequence[Delivery]) -> int:
-        """Stores what these deliveries tell; gives how many records were rejected.
+    async def redo(self, deliveries: Sequence[Delivery], reads: Sequence[ToldRead] = ()) -> int:
+        """Stores what these deliveries and reads tell; gives how many records were rejected.
 
         Rejected ones make no dead letters: those that they made when they came are still there.
         """
@@ -55,7 +57,18 @@ class Line:
             event_records(seen.results), EVENTS_MAX, EVENTS_MAX_BYTES, size_bytes
         ):
             failed += len((await settled(self._persist, events)).dead)
-        return failed
+        return failed + await self._merge(reads)
+
+    async def _merge(self, reads: Sequence[ToldRead]) -> int:
+        try:
+            async with transaction(self._there) as connection:
+                await merge_reads(connection, reads)
+        except RejectError:
+            if len(reads) == 1:
+                return 1
+            middle = len(reads) // 2
+            return await self._merge(reads[:middle]) + await self._merge(reads[middle:])
+        return 0
 
 
 def raw_records(delivery: Delivery) -> list[Record]:

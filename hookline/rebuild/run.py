@@ -18,6 +18,7 @@ from hookline.rebuild.comparison import Comparison, compare
 from hookline.rebuild.exchange import Exchanged, exchange
 from hookline.rebuild.process import drain
 from hookline.rebuild.processes import run_processes
+from hookline.rebuild.reads import plan_reads, take_over_parked
 from hookline.rebuild.scratch import RebuildError
 from runtime.database import transaction
 
@@ -158,8 +159,7 @@ class _Rebuild:
         await batches.plan(self._engine, order.schema, until=until)
         await self._do_all()
         await scratch.analyze(self._engine, order.schema)
-        if order.swap:
-            await self._catch_up(until=None)
+        await self._catch_up(until=None if order.swap else until)
         counts = await self._counts()
         self._operation.counts = counts
         return Report(order.schema, begun.resumed, until, counts, time.monotonic() - started_s)
@@ -193,9 +193,13 @@ class _Rebuild:
             await asyncio.sleep(POLL_S)
 
     async def _catch_up(self, *, until: datetime | None, since: datetime | None = None) -> None:
-        """Builds what was archived since the batches were planned."""
-        if await batches.plan(self._engine, self._order.schema, until=until, since=since):
+        """Builds what was archived since the batches were planned, and what the Graph told."""
+        schema = self._order.schema
+        if await batches.plan(self._engine, schema, until=until, since=since):
             await self._do_all()
+        if await plan_reads(self._engine, schema, since=since):
+            await self._do_all()
+        await take_over_parked(self._engine, schema)
 
     async def _counts(self) -> dict[str, int]:
         """Deliveries read, and of their changes: written (distinct contents) and duplicates.

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from hookline.rebuild import reads
 from hookline.rebuild.compared import COMPARED
 from runtime.database import transaction
 from runtime.errors import StopError
@@ -45,7 +46,7 @@ CREATE UNLOGGED TABLE {schema}.work (
     delivery_id uuid NOT NULL
 );
 CREATE INDEX ON {schema}.work (batch);
-CREATE UNLOGGED TABLE {schema}.damaged (delivery_id uuid PRIMARY KEY)
+CREATE UNLOGGED TABLE {schema}.damaged (delivery_id uuid PRIMARY KEY);
 """
 
 _ERASED: Final = f"""
@@ -105,8 +106,8 @@ async def begin(engine: AsyncEngine, schema: str, until: datetime | None) -> Beg
     """The schema to build in: the one that a killed run left, else a fresh one.
 
     It is gone on with when the same release began it with the same `until`, and every delivery
-    that it may have used is still archived: what was erased must not come back. Batches that are
-    marked done are in the tables; any other is done again, which changes nothing.
+    and Graph read that it may have used is still there: what was erased must not come back.
+    Batches that are marked done are in the tables; any other is done again, which changes nothing.
 
     Raises:
         RebuildError: there is a schema of this name that no rebuild made.
@@ -145,15 +146,18 @@ async def _left_behind(
         ),
         {"version": _version(), "until": until},
     )
-    if found and await connection.scalar(text(_ERASED.format(schema=schema))):
-        return None
+    if found:
+        for erased in (_ERASED, reads.ERASED):
+            if await connection.scalar(text(erased.format(schema=schema))):
+                return None
     return found
 
 
 async def _create(
     connection: AsyncConnection, schema: str, until: datetime | None, begun_at: datetime
 ) -> None:
-    statements = [f"CREATE SCHEMA {schema}", *_OWN_TABLES.format(schema=schema).split(";")]
+    own = _OWN_TABLES + reads.TABLE
+    statements = [f"CREATE SCHEMA {schema}", *own.format(schema=schema).split(";")]
     for one in COMPARED:
         name = one.table.name
         # Only the key is indexed: nobody reads these tables but the merges and the comparison.

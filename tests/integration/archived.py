@@ -63,8 +63,11 @@ def _cut(records: Sequence[Record], chance: Random) -> Iterator[Sequence[Record]
         start += size
 
 
-async def store(engine: AsyncEngine, deliveries: Sequence[Delivery], seed: int) -> None:
-    """The deliveries through archive, dedupe and persist, shuffled anew before each of them."""
+async def store(engine: AsyncEngine, deliveries: Sequence[Delivery], seed: int) -> list[Record]:
+    """The deliveries through archive, dedupe and persist, shuffled anew before each of them.
+
+    Gives the events.
+    """
     chance = Random(seed)
     archive, dedupe, persist = ArchiveHandler(engine), DedupeHandler(engine), PersistHandler(engine)
     records = [record for delivery in deliveries for record in raw(delivery)]
@@ -78,6 +81,7 @@ async def store(engine: AsyncEngine, deliveries: Sequence[Delivery], seed: int) 
     chance.shuffle(passed)
     for batch in _cut(passed, chance):
         await persist.handle(batch)
+    return passed
 
 
 def just_now() -> datetime:

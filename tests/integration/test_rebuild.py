@@ -1,6 +1,7 @@
 """Rebuild on a real PostgreSQL: equal when all is right, and exact about what is not."""
 
 import asyncio
+import json
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,18 +15,42 @@ from hookline.rebuild.batches import Progress, plan
 from hookline.rebuild.comparison import Comparison
 from hookline.rebuild.exchange import Exchanged
 from hookline.rebuild.process import drain
+from hookline.rebuild.reads import plan_reads
 from hookline.rebuild.run import Order, Report, rebuild
 from hookline.rebuild.scratch import DEFAULT, RebuildError, begin, held
 from runtime.database import transaction
+from runtime.worker import Record
+from schemas.events import decode_event
+from tests.integration.answered import answer, merge, read_of, record
 from tests.integration.archived import events, just_now, raw, store, traffic
+from tests.integration.handled import received
 from workers.archive.handler import ArchiveHandler
 from workers.dedupe.handler import DedupeHandler
+from workers.enrich.handler import new_tasks
+from workers.enrich.queue import Queue, TaskState
+from workers.enrich.task import TaskKey
+from workers.enrich.wanted import Wanted
 from workers.persist.handler import PersistHandler
 
 SEED = 20261123
 DELIVERIES = 400
 VERIFY = Order(verify=True, workers=2, settle_s=0.01, limit=50)
 SWAP = Order(swap=True, workers=2, settle_s=0.01, limit=50)
+
+COMMENT = json.dumps(
+    {
+        "object": "instagram",
+        "entry": [
+            {
+                "id": "17841400000000001",
+                "time": 1734638812,
+                "changes": [{"field": "comments", "value": {"id": "17900", "text": "a text"}}],
+            }
+        ],
+    }
+).encode()
+WANTED = Wanted("comment", "17900")
+ROW = "SELECT text, enrichment_status, enrichment_reason FROM hookline.comments WHERE comment_id = "
 
 
 @pytest.fixture
@@ -34,7 +59,8 @@ async def live(
 ) -> AsyncEngine:
     """A database with mixed traffic; the processes of a rebuild find it by the environment."""
     monkeypatch.setenv("HOOKLINE_DATABASE_URL", database_url)
-    await store(engine, traffic(SEED, DELIVERIES, just_now()), SEED)
+    told = await store(engine, traffic(SEED, DELIVERIES, just_now()), SEED)
+    await answer(engine, told, SEED)
     return engine
 
 
@@ -140,16 +166,6 @@ async def test_verify_looks_into_every_table(
     assert [(d.table, d.kind) for d in found(report).differences] == [(table, kind)]
 
 
-async def test_what_only_the_graph_fills_is_not_compared(live: AsyncEngine) -> None:
-    """An enriched row is equal to its rebuild, which knows nothing of the Graph."""
-    await execute(
-        live,
-        "UPDATE hookline.comments SET enrichment_status = 'done', like_count = 7, hidden = true, "
-        "enriched_at = now(), commented_at = now()",
-    )
-    assert found(await run(live, VERIFY)).equal
-
-
 async def test_rows_that_changed_after_the_cut_are_left_out(live: AsyncEngine) -> None:
     """What arrived later may have changed rows of before: no difference is made of it."""
     later = traffic(SEED, DELIVERIES, datetime.now(UTC) + timedelta(hours=1))
@@ -190,14 +206,11 @@ async def test_a_change_still_on_its_way_is_waited_for(live: AsyncEngine) -> Non
 
 
 async def test_swap_puts_right_what_is_wrong_and_keeps_what_was(live: AsyncEngine) -> None:
-    """Wrong rows give way, are kept aside, and views and the Graph's columns stay."""
+    """Wrong rows give way and are kept aside; views stay; what the Graph told is there again."""
     await execute(live, "CREATE VIEW analytics.my_own AS SELECT * FROM analytics.comments")
     before = await rows(live, "SELECT * FROM analytics.comments ORDER BY comment_id, field")
     mentions = await rows(live, "SELECT * FROM analytics.mentions ORDER BY 1, 2, 3")
-    await execute(
-        live,
-        "UPDATE hookline.comments SET text = 'tampered', enrichment_status = 'done', hidden = true",
-    )
+    await execute(live, "UPDATE hookline.comments SET text = 'tampered', hidden = NOT hidden")
     await execute(live, "TRUNCATE hookline.mentions")
     await execute(live, "DELETE FROM hookline.claims WHERE event_id LIKE 'story_insights:%'")
     report = await run(live, replace(SWAP, verify=True))
@@ -205,14 +218,9 @@ async def test_swap_puts_right_what_is_wrong_and_keeps_what_was(live: AsyncEngin
     assert report.before is not None
     assert report.exchanged["comments"].changed == len(before)
     assert report.exchanged["mentions"].new == len(mentions)
-    columns = "account_id, comment_id, field, text, from_id, media_id, canonical_media_id"
-    original = [(row[0], row[1], row[2], row[4], row[5], row[10], row[11]) for row in before]
-    after = await rows(live, f"SELECT {columns} FROM analytics.my_own ORDER BY comment_id, field")
-    assert after == original
+    after = await rows(live, "SELECT * FROM analytics.my_own ORDER BY comment_id, field")
+    assert after == before
     assert await rows(live, "SELECT * FROM analytics.mentions ORDER BY 1, 2, 3") == mentions
-    assert await rows(live, "SELECT DISTINCT enrichment_status, hidden FROM hookline.comments") == [
-        ("done", True)
-    ]
     kept = await rows(live, f"SELECT DISTINCT text FROM {report.before}.comments")
     assert kept == [("tampered",)]
     assert not report.scratch_left
@@ -348,3 +356,163 @@ async def test_each_run_has_its_row_in_the_audit(live: AsyncEngine) -> None:
     await run(live, VERIFY)
     found_rows = await rows(live, "SELECT verb, state, counts->>'read' FROM hookline.operations")
     assert Counter(found_rows) == Counter([("rebuild", "done", str(DELIVERIES))])
+
+
+@pytest.mark.parametrize(
+    ("statement", "table", "kind", "columns"),
+    [
+        (
+            "UPDATE hookline.comments SET like_count = 77 {one}",
+            "comments",
+            "different",
+            ["like_count"],
+        ),
+        ("UPDATE hookline.comments SET graph = '{{}}' {one}", "comments", "different", ["graph"]),
+        ("UPDATE hookline.mentions SET text = 'x' {one}", "mentions", "different", ["text"]),
+        (
+            "UPDATE hookline.mentions SET enrichment_status = 'partial' {one}",
+            "mentions",
+            "different",
+            ["enrichment_status"],
+        ),
+        (
+            "UPDATE hookline.media SET media_type = 'VIDEO', caption = NULL {one}",
+            "media",
+            "different",
+            ["media_type", "caption"],
+        ),
+        ("DELETE FROM hookline.media {one}", "media", "missing", []),
+    ],
+)
+async def test_what_the_graph_told_is_compared_and_put_right(
+    live: AsyncEngine, statement: str, table: str, kind: str, columns: list[str]
+) -> None:
+    """Its columns and its media follow from the reads that are recorded."""
+    name = f"hookline.{table}"
+    answered = "true" if table == "media" else "enrichment_status = 'done'"
+    one = f"WHERE ctid = (SELECT ctid FROM {name} WHERE {answered} LIMIT 1)"
+    before = await rows(live, f"SELECT * FROM {name} ORDER BY 1, 2, 3")
+    await execute(live, statement.format(one=one))
+    report = await run(live, VERIFY)
+    assert [(d.table, d.kind, d.columns) for d in found(report).differences] == [
+        (table, kind, columns)
+    ]
+    assert (await run(live, SWAP)).exchanged[table].kept == 0
+    assert await rows(live, f"SELECT * FROM {name} ORDER BY 1, 2, 3") == before
+
+
+async def test_media_that_no_read_tells_gives_way(live: AsyncEngine) -> None:
+    """Media are a cache: what is not recorded is removed, kept aside, and read again."""
+    await execute(
+        live,
+        "INSERT INTO hookline.media (media_id, account_id, fetched_at) VALUES ('1', '2', now())",
+    )
+    report = await run(live, SWAP)
+    assert report.exchanged["media"] == Exchanged(removed=1)
+    assert await rows(live, f"SELECT media_id FROM {report.before}.media") == [("1",)]
+
+
+async def some_event(live: AsyncEngine) -> Record:
+    """A comment that is there, and that nobody has read."""
+    stored = events((await DedupeHandler(live).handle(await fresh_records(live, COMMENT))).results)
+    await PersistHandler(live).handle(stored)
+    return stored[0]
+
+
+async def fresh_records(live: AsyncEngine, body: bytes) -> list[Record]:
+    """The records of a delivery that has just been archived."""
+    records = raw(received(body))
+    await ArchiveHandler(live).handle(records)
+    return records
+
+
+async def test_an_answer_on_its_way_is_no_difference(live: AsyncEngine) -> None:
+    """Recorded, and its task not ended: it may not be published yet, or for long."""
+    event = await some_event(live)
+    queue = Queue(live)
+    now = datetime.now(UTC)
+    decoded = decode_event(event.value or b"")
+    await queue.put(new_tasks(decoded, (event.value or b"").decode(), now, now))
+    read = read_of(event, WANTED, now, status="done", answer={"text": "a text"})
+    key = TaskKey(decoded.account_id or "", *WANTED)
+    await queue.record([read], [TaskState(key, now, 1, None, None, now)], [])
+    assert found(await run(live, VERIFY)).equal
+    await queue.published([read])
+    [difference] = found(await run(live, VERIFY)).differences
+    assert (difference.table, difference.key["comment_id"]) == ("comments", "17900")
+    await merge(live, [read])
+    assert found(await run(live, VERIFY)).equal
+
+
+async def test_answers_after_the_cut_are_left_out(live: AsyncEngine) -> None:
+    """A row that was read again since is not compared."""
+    event = await some_event(live)
+    cut = datetime.now(UTC)
+    await record(live, [read_of(event, WANTED, cut, status="done", answer={"text": "a"})])
+    assert found(await run(live, replace(VERIFY, until=cut))).equal
+    assert not found(await run(live, VERIFY)).equal
+
+
+async def test_a_row_that_waits_for_a_person_goes_on_waiting(live: AsyncEngine) -> None:
+    """No read tells it: it is no difference, and a swap of the row does not lose it."""
+    event = await some_event(live)
+    now = datetime.now(UTC)
+    looked = now - timedelta(minutes=1)
+    await record(live, [read_of(event, WANTED, looked, status="pending", reason="ambiguous")])
+    await merge(live, [read_of(event, WANTED, now, status="parked", reason="token_expired")])
+    assert found(await run(live, VERIFY)).equal
+    await execute(live, "UPDATE hookline.comments SET text = 'x' WHERE comment_id = '17900'")
+    assert (await run(live, SWAP)).exchanged["comments"].changed == 1
+    assert await rows(live, ROW + "'17900'") == [("a text", "parked", "token_expired")]
+    # An answer that was recorded later says more.
+    await record(live, [read_of(event, WANTED, datetime.now(UTC), status="done", answer={})])
+    await run(live, SWAP)
+    assert await rows(live, ROW + "'17900'") == [("a text", "done", None)]
+
+
+async def test_a_lost_row_that_waited_for_a_person_is_told_so_again(live: AsyncEngine) -> None:
+    """By the worker, which thinks that it has told it."""
+    event = await some_event(live)
+    now = datetime.now(UTC)
+    decoded = decode_event(event.value or b"")
+    await Queue(live).put(new_tasks(decoded, (event.value or b"").decode(), now, now))
+    await execute(live, "UPDATE hookline.enrichment_tasks SET parked_told = true")
+    told = "SELECT parked_told FROM hookline.enrichment_tasks"
+    assert (await run(live, SWAP)).before is None
+    assert await rows(live, told) == [(True,)]
+    await execute(live, "DELETE FROM hookline.comments WHERE comment_id = '17900'")
+    assert (await run(live, SWAP)).exchanged["comments"].new == 1
+    assert await rows(live, told) == [(False,)]
+
+
+async def test_an_answer_whose_record_is_gone_is_told_and_kept(live: AsyncEngine) -> None:
+    """What was read on air cannot be read again: a swap does not take it away."""
+    before = await rows(live, "SELECT * FROM analytics.comments ORDER BY comment_id, field")
+    await execute(live, "DELETE FROM hookline.graph_reads WHERE endpoint <> 'media'")
+    report = await run(live, VERIFY)
+    answered = await rows(
+        live, "SELECT count(*) FROM hookline.comments WHERE enrichment_status = 'done'"
+    )
+    assert {one.kind for one in found(report).differences} == {"different"}
+    report = await run(live, SWAP)
+    assert (report.exchanged["comments"].kept,) == answered[0]
+    after = await rows(
+        live, "SELECT * FROM analytics.comments WHERE enrichment_status = 'done' ORDER BY 2, 3"
+    )
+    assert [row for row in before if row in after] == after
+
+
+async def test_one_that_used_a_read_that_is_erased_since_begins_anew(live: AsyncEngine) -> None:
+    """As with deliveries: what somebody asked to be erased must not come back."""
+    await begin(live, DEFAULT, None)
+    await plan(live, DEFAULT)
+    await drain(live, DEFAULT)
+    await plan_reads(live, DEFAULT)
+    await drain(live, DEFAULT)
+    assert (await begin(live, DEFAULT, None)).resumed
+    await execute(
+        live,
+        "DELETE FROM hookline.graph_reads "
+        "WHERE ctid = (SELECT min(ctid) FROM hookline.graph_reads)",
+    )
+    assert not (await begin(live, DEFAULT, None)).resumed

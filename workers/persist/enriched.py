@@ -7,18 +7,20 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runtime.database import BulkStatement, column_types
-from schemas.enriched import ANSWERED, Enriched
+from schemas.enriched import ANSWERED
 from schemas.tables import media
 from workers.persist.graph import (
     GRAPH_TARGETS,
     GraphRow,
     GraphTarget,
     MediaRow,
+    ToldRead,
     graph_rows,
     media_rows,
 )
 
-_STATUS: Final = ("enrichment_status", "enrichment_reason", "enriched_at")
+STATUS: Final = ("enrichment_status", "enrichment_reason", "enriched_at")
+"""What becomes of a row's enrichment, beside the columns of its table."""
 
 _ANSWERED: Final = ", ".join(f"'{status}'" for status in ANSWERED)
 
@@ -31,7 +33,7 @@ _MEDIA: Final = BulkStatement(
 )
 
 
-async def merge_reads(connection: AsyncConnection, told: Sequence[Enriched]) -> None:
+async def merge_reads(connection: AsyncConnection, told: Sequence[ToldRead]) -> None:
     """Merges reads into the rows of their events, which must be there, and into `media`."""
     for target in GRAPH_TARGETS:
         rows = graph_rows(target, told)
@@ -45,7 +47,7 @@ async def merge_reads(connection: AsyncConnection, told: Sequence[Enriched]) -> 
 @cache
 def _statement(graph: GraphTarget) -> BulkStatement:
     table, key = graph.target.table, graph.target.key
-    written = (*graph.columns, *_STATUS)
+    written = (*graph.columns, *STATUS)
     return BulkStatement(
         column_types(table, (*key, *written)),
         f"UPDATE {{schema}}.{table.name} AS known "  # noqa: S608

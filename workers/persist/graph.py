@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from schemas.canonical import column_json, column_text
-from schemas.enriched import ANSWERED, Enriched, Read
+from schemas.enriched import ANSWERED, Endpoint, Read
 from schemas.events import parse_time
+from schemas.fields import Field
+from schemas.identity import ABSENT
 from schemas.splitting import id_text
-from workers.persist.rows import rows_of
 from workers.persist.targets import COMMENTS, MENTIONS, Target
 
 ALBUM: Final = "CAROUSEL_ALBUM"
@@ -22,11 +23,23 @@ Answer: TypeAlias = dict[str, Any]
 
 
 class GraphTarget(NamedTuple):
-    """A table of events, and how an answer fills the columns that are the Graph's."""
+    """A table of events, and how an answer fills the columns that are the Graph's.
+
+    `key` gives the row that a read is about, by the id of its event; None when it is another
+    table's.
+    """
 
     target: Target
     columns: tuple[str, ...]
+    key: Callable[[str, Read], tuple[str, ...] | None]
     values: Callable[[Answer], tuple[Any, ...]]
+
+
+class ToldRead(NamedTuple):
+    """A read, and the id of the event that asked for it."""
+
+    event_id: str
+    read: Read
 
 
 class GraphRow(NamedTuple):
@@ -98,12 +111,32 @@ def _mention(answer: Answer) -> tuple[Any, ...]:
     )
 
 
+def _comment_key(_: str, read: Read) -> tuple[str, ...] | None:
+    field = _FIELDS.get(read.endpoint)
+    return None if field is None else (read.account_id, read.object_id, field)
+
+
+def _mention_key(event_id: str, read: Read) -> tuple[str, ...] | None:
+    """The media is in the event's id alone; its last part is the comment's, a number."""
+    if read.endpoint not in ("mentioned_comment", "mentioned_media"):
+        return None
+    natural_key = event_id.removeprefix(f"mentions:{read.account_id}:")
+    media_id, _, comment_id = natural_key.rpartition(":")
+    return (read.account_id, media_id, "" if comment_id == ABSENT else comment_id)
+
+
+_FIELDS: Final[dict[Endpoint, Field]] = {"comment": "comments", "live_comment": "live_comments"}
+
 GRAPH_COMMENTS: Final = GraphTarget(
-    COMMENTS, ("album_id", "commented_at", "like_count", "hidden", "graph"), _comment
+    COMMENTS,
+    ("album_id", "commented_at", "like_count", "hidden", "graph"),
+    _comment_key,
+    _comment,
 )
 GRAPH_MENTIONS: Final = GraphTarget(
     MENTIONS,
     ("text", "media_type", "media_url", "username", "mentioned_at", "like_count"),
+    _mention_key,
     _mention,
 )
 GRAPH_TARGETS: Final = (GRAPH_COMMENTS, GRAPH_MENTIONS)
@@ -123,23 +156,20 @@ class MediaRow(NamedTuple):
     fetched_at: datetime
 
 
-def graph_rows(target: GraphTarget, told: Iterable[Enriched]) -> list[GraphRow]:
+def graph_rows(target: GraphTarget, told: Iterable[ToldRead]) -> list[GraphRow]:
     """What the reads tell about a table's rows: for each row the one of the greatest rank."""
     found: dict[tuple[str, ...], Read] = {}
-    for one in told:
-        if one.read.endpoint == "media":
-            continue
-        for row in rows_of(one.event):
-            if row.target is target.target:
-                known = found.get(row.key)
-                found[row.key] = max(known or one.read, one.read, key=lambda read: read.rank)
+    for event_id, read in told:
+        key = target.key(event_id, read)
+        if key is not None:
+            found[key] = max(found.get(key, read), read, key=lambda read: read.rank)
     return [GraphRow(key, found[key]) for key in sorted(found)]
 
 
-def media_rows(told: Iterable[Enriched]) -> list[MediaRow]:
+def media_rows(told: Iterable[ToldRead]) -> list[MediaRow]:
     """The media that were read, each as it was told last."""
     found: dict[str, Read] = {}
-    for read in (one.read for one in told):
+    for _, read in told:
         if read.endpoint == "media" and read.status in ANSWERED:
             known = found.get(read.object_id)
             found[read.object_id] = max(known or read, read, key=lambda read: read.rank)

@@ -18,6 +18,7 @@ from schemas.events import Event, MalformedEventError, decode_event
 from schemas.topics import ENRICHED_TOPICS, EVENTS_TOPICS
 from workers.persist.enriched import merge_reads
 from workers.persist.fold import Content
+from workers.persist.graph import ToldRead
 from workers.persist.merge import RowKey, merge
 from workers.persist.rows import rows_of
 from workers.persist.targets import (
@@ -72,7 +73,9 @@ class PersistHandler:
             for target in TARGETS:
                 if target in told:
                     await merge(connection, target, told[target])
-            await merge_reads(connection, enriched)
+            await merge_reads(
+                connection, [ToldRead(one.event.event_id, one.read) for one in enriched]
+            )
 
     def _count(self, events: Sequence[Event]) -> None:
         now = datetime.now(UTC)
