@@ -61,14 +61,21 @@ def test_percent_is_rounded_down_and_reaches_100_with_the_last_call() -> None:
 
 
 def test_calling_while_blocked_prolongs_the_block() -> None:
-    """By the penalty at least."""
+    """A refused call counts as well, and keeps the pool shut for the penalty at least."""
     pool = Pool(Limit(1, 100, penalty_s=50))
     pool.call(0)
     assert pool.regain_s(0) == 100
-    pool.call(90)
+    assert not pool.call(90)
     assert pool.regain_s(90) == 100
-    pool.call(185)
-    assert pool.regain_s(189) == 96
+    shut = Pool(Limit(3, 100, penalty_s=50))
+    for _ in range(3):
+        shut.call(0)
+    assert not shut.call(99)
+    assert shut.in_window(100) == 1
+    assert shut.regain_s(100) == 49
+    assert not shut.call(148)
+    assert shut.regain_s(149) == 49
+    assert shut.call(198)
 
 
 def test_nothing_is_told_before_enough_calls() -> None:
