@@ -30,7 +30,7 @@ def trace(
     as_json: AsJson = False,
     data: Data = None,
 ) -> None:
-    """Print the life of an event: deliveries, signature, verdicts, Kafka, dead letters, rows.
+    """Print the life of an event: deliveries, verdicts, Kafka, dead letters, Graph calls, rows.
 
     Reads only. Exit code 1 when the id is stored nowhere.
     """

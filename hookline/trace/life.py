@@ -85,6 +85,39 @@ class TracedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TracedCall:
+    """A Graph read that the event asked for, and what it said about the row; not the answer."""
+
+    endpoint: str
+    object_id: str
+    read_at: datetime
+    status: str
+    reason: str | None
+    code: int | None
+    subcode: int | None
+    http_status: int | None
+    api_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TracedTask:
+    """A Graph read that still waits. `reason` is why the last look did not end it.
+
+    `parked` is what a person has to repair before; `answered_at` tells that the answer is there,
+    and on its way to the row.
+    """
+
+    endpoint: str
+    object_id: str
+    created_at: datetime
+    due_at: datetime
+    attempts: int
+    reason: str | None
+    answered_at: datetime | None
+    parked: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class TracedEvent:
     """One event, from its first telling to its rows."""
 
@@ -93,6 +126,8 @@ class TracedEvent:
     sightings: list[TracedSighting]
     claims: list[TracedClaim]
     dead_letters: list[TracedLetter]
+    graph_calls: list[TracedCall]
+    graph_tasks: list[TracedTask]
     rows: list[TracedRow]
 
 

@@ -12,12 +12,14 @@ from hookline.console import page
 from hookline.demo.page import printable
 from hookline.trace.life import (
     Trace,
+    TracedCall,
     TracedClaim,
     TracedDelivery,
     TracedEvent,
     TracedLetter,
     TracedRow,
     TracedSighting,
+    TracedTask,
 )
 from hookline.trace.places import Place
 
@@ -194,11 +196,35 @@ def _ending(table: Table, event: TracedEvent) -> None:
             told = f"by {claim.position} of delivery {claim.delivery_id}, which dedupe never saw"
             table.add_row(_moment(claim.received_at), "claimed", Text(told, style="yellow"))
     _letters(table, event.dead_letters)
+    for call in event.graph_calls:
+        table.add_row(_moment(call.read_at), "Graph call", _call(call))
+    for task in event.graph_tasks:
+        table.add_row("", "Graph task", _task(task))
     for row in event.rows:
         for label, words in _row(row):
             table.add_row("", label, words)
     if not event.rows:
         table.add_row("", "row", Text("none", style="yellow"))
+
+
+def _call(call: TracedCall) -> str:
+    reason = f" ({call.reason})" if call.reason else ""
+    codes = [str(code) for code in (call.code, call.subcode) if code is not None]
+    code = f", code {'/'.join(codes)}" if codes else ""
+    return (
+        f"{call.endpoint} {call.object_id}: {call.status}{reason}{code}, "
+        f"HTTP {call.http_status or '–'}, {call.api_version or 'version not told'}"
+    )
+
+
+def _task(task: TracedTask) -> Text:
+    what = f"{task.endpoint} {task.object_id}"
+    if task.answered_at is not None:
+        return Text(f"{what}: answered at {_moment(task.answered_at)}, not yet published")
+    if task.parked is not None:
+        return Text(f"{what}: waits for a person: {task.parked}", style="yellow")
+    reason = f", because of {task.reason}" if task.reason else ""
+    return Text(f"{what}: due at {_moment(task.due_at)}, {task.attempts} attempts so far{reason}")
 
 
 def _row(row: TracedRow) -> Iterator[tuple[str, str]]:

@@ -8,12 +8,14 @@ from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hookline.trace.life import (
+    TracedCall,
     TracedClaim,
     TracedDelivery,
     TracedEvent,
     TracedLetter,
     TracedRow,
     TracedSighting,
+    TracedTask,
 )
 from hookline.trace.verdict import is_intact, verify_again
 from schemas.splitting import fields_in
@@ -66,6 +68,24 @@ _LETTERS_OF_DELIVERIES: Final = _LETTERS.format(
     where="stage IN ('archive', 'dedupe') AND delivery_id = ANY(CAST(:ids AS uuid[]))"
 )
 
+_CALLS: Final = """
+SELECT event_id, endpoint, object_id, read_at, status, reason, code, subcode, http_status,
+    api_version
+FROM hookline.graph_reads WHERE event_id = ANY(:ids) ORDER BY read_at, endpoint, object_id
+"""
+
+_TASKS: Final = """
+SELECT t.event_id, t.endpoint, t.object_id, t.created_at, t.due_at, t.attempts, t.reason,
+    t.answered_at,
+    CASE
+        WHEN a.account_id IS NULL THEN 'not_connected'
+        WHEN a.state NOT IN ('active', 'expiring') THEN coalesce(a.state_reason, a.state)
+        ELSE a.parked_endpoints ->> t.endpoint
+    END
+FROM hookline.enrichment_tasks AS t LEFT JOIN hookline.accounts AS a USING (account_id)
+WHERE t.event_id = ANY(:ids) ORDER BY t.created_at, t.endpoint, t.object_id
+"""
+
 # The keys make use of the indexes, the event id decides.
 _ROWS: Final = {
     comments: "field || ':' || account_id || ':' || comment_id = :event_id "
@@ -92,6 +112,12 @@ async def read_events(
         sightings[row[0]].append(TracedSighting(*row[1:]))
     for row in await _all(connection, _CLAIMS, ids=event_ids):
         claims[row[0]].append(TracedClaim(*row[1:]))
+    calls: defaultdict[str, list[TracedCall]] = defaultdict(list)
+    tasks: defaultdict[str, list[TracedTask]] = defaultdict(list)
+    for row in await _all(connection, _CALLS, ids=event_ids):
+        calls[row[0]].append(TracedCall(*row[1:]))
+    for row in await _all(connection, _TASKS, ids=event_ids):
+        tasks[row[0]].append(TracedTask(*row[1:]))
     keys = [event_id.encode() for event_id in event_ids]
     for *columns, key in await _all(connection, _LETTERS_OF_EVENTS, keys=keys):
         letters[key].append(TracedLetter(*columns))
@@ -102,6 +128,8 @@ async def read_events(
             sightings[event_id],
             claims[event_id],
             letters[event_id.encode()],
+            calls[event_id],
+            tasks[event_id],
             await _rows_of(connection, event_id, show_content=show_content),
         )
         for event_id in event_ids

@@ -25,6 +25,7 @@ from tests.integration.broker import Broker
 from tests.integration.conftest import MakeWorkerSettings
 from tests.integration.handled import APP_ID, SECRET, Handled, raw_records, received
 from tests.integration.service import free_port
+from tests.integration.test_enrich_queue import connect
 
 ACCOUNT: Final = "17841400000000001"
 TEXT: Final = "a text that only its reader may see"
@@ -299,6 +300,60 @@ async def test_what_is_on_its_way_and_what_is_refused_is_told(
     (event,) = (await look(engine, settings, event_id))["events"]
     assert event["outcomes"] == {"dead": 1}
     assert event["dead_letters"][0]["reason"] == "sqlstate_22021"
+
+
+async def test_what_the_graph_was_asked_and_what_waits_is_told(
+    engine: AsyncEngine,
+    settings: OperatorSettings,
+    line: Line,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each call with its codes and version, each task with what it waits for; no answer."""
+    await line.store(received(comment_body("555009")))
+    async with transaction(engine) as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO hookline.graph_reads (account_id, endpoint, object_id, read_at, "
+                "event_id, field, status, reason, code, subcode, http_status, api_version, answer) "
+                "SELECT :account, 'comment', '555009', now() - made.ago, :event, 'comments', "
+                "made.status, made.reason, made.code, made.subcode, 200, 'v25.0', "
+                "CAST(:answer AS jsonb) FROM (VALUES "
+                "(interval '2 min', 'pending', 'not_found_or_no_permission', 100, 33), "
+                "(interval '1 min', 'done', NULL, NULL, NULL)"
+                ") AS made (ago, status, reason, code, subcode)"
+            ),
+            {
+                "account": ACCOUNT,
+                "event": f"comments:{ACCOUNT}:555009",
+                "answer": json.dumps({"text": TEXT}),
+            },
+        )
+        await connection.execute(
+            text(
+                "INSERT INTO hookline.enrichment_tasks (account_id, endpoint, object_id, event_id, "
+                "field, event, priority, due_at, attempts, reason, parked_told, created_at) "
+                "VALUES (:account, 'media', '1792140001', :event, 'comments', :text, 2, now(), 3, "
+                "'network', false, now())"
+            ),
+            {"account": ACCOUNT, "event": f"comments:{ACCOUNT}:555009", "text": TEXT},
+        )
+    found = await look(engine, settings, "555009")
+    (event,) = found["events"]
+    told = [(one["status"], one["reason"], one["code"]) for one in event["graph_calls"]]
+    assert told == [("pending", "not_found_or_no_permission", 100), ("done", None, None)]
+    assert {one["api_version"] for one in event["graph_calls"]} == {"v25.0"}
+    (task,) = event["graph_tasks"]
+    assert (task["endpoint"], task["attempts"], task["reason"]) == ("media", 3, "network")
+    assert task["parked"] == "not_connected"
+    assert TEXT not in json.dumps(found)
+    await connect(engine, ACCOUNT)
+    (event,) = (await look(engine, settings, "555009"))["events"]
+    assert event["graph_tasks"][0]["parked"] is None
+    show(await trace(engine, settings, "555009", max_events=1, show_content=False))
+    page = " ".join(capsys.readouterr().out.split())
+    assert "pending (not_found_or_no_permission), code 100/33, HTTP 200, v25.0" in page
+    assert "3 attempts so far, because of network" in page
+    assert TEXT not in page
 
 
 def run_hookline(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
