@@ -8,6 +8,7 @@ Source: https://developers.facebook.com/docs/graph-api/guides/field-expansion
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from simulator.graph.errors import RefusalError, syntax_error
@@ -33,6 +34,7 @@ class Selection:
     fields: tuple["Selection", ...] | None = None
 
 
+@lru_cache(maxsize=256)
 def parse_fields(expression: str) -> tuple[Selection, ...]:
     """The fields that an expression asks for, in its order; none for an empty one.
 
