@@ -5,11 +5,10 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement
 
-from hookline.dead_letters.letter import KNOWN_TOPICS, Letter
+from hookline.dead_letters.letter import KNOWN_TOPICS, OF_ONE_EVENT, Letter
 from schemas.decoding import UnreadableError
 from schemas.splitting import split
 from schemas.tables import dead_letters
-from schemas.topics import EVENTS_TOPICS
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def is_of_account(letter: Letter, account: str, value: bytes | None) -> bool:
 
     `value` matters to records of raw topics alone.
     """
-    if letter.source_topic in EVENTS_TOPICS:
+    if letter.source_topic in OF_ONE_EVENT:
         return (letter.event_id or "").startswith(f"{letter.field}:{account}:")
     return account in accounts_in(value or b"")
 

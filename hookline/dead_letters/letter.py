@@ -7,9 +7,12 @@ from typing import Any, Final, NamedTuple
 
 from runtime.worker import ATTEMPT
 from schemas.dead_letters import FIRST_SOURCE, ORIGINAL
-from schemas.topics import EVENTS_TOPICS, RAW_TOPICS
+from schemas.topics import ENRICHED_TOPICS, EVENTS_TOPICS, RAW_TOPICS
 
-KNOWN_TOPICS: Final = {**RAW_TOPICS, **EVENTS_TOPICS}
+OF_ONE_EVENT: Final = {**EVENTS_TOPICS, **ENRICHED_TOPICS}
+"""Topics of which each record is about one event, which is its key, with their fields."""
+
+KNOWN_TOPICS: Final = {**RAW_TOPICS, **OF_ONE_EVENT}
 """Topics that records are sent to again, with their fields."""
 
 
@@ -26,7 +29,7 @@ class Letter:
     """A row of `dead_letters` without key, value and headers.
 
     `failed_again` says that its record was given up once more after it was sent again, and has a
-    newer letter. `event_id` is known of records of the events topics.
+    newer letter. `event_id` is known of records about one event.
     """
 
     dead_letter_id: str

@@ -20,11 +20,10 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hookline.dead_letters.filters import Filters, is_of_account
-from hookline.dead_letters.letter import Letter
+from hookline.dead_letters.letter import OF_ONE_EVENT, Letter
 from runtime.database import transaction
 from schemas.dead_letters import FIRST_SOURCE, ORIGINAL
 from schemas.tables import dead_letters
-from schemas.topics import EVENTS_TOPICS
 
 PAGE: Final = 1000
 
@@ -106,7 +105,7 @@ def letter_of(row: RowMapping) -> Letter:
     """A row of `letters_where`."""
     values = dict(row)
     key = values.pop("key")
-    is_event = values["source_topic"] in EVENTS_TOPICS
+    is_event = values["source_topic"] in OF_ONE_EVENT
     values["event_id"] = (key or b"").decode("utf-8", "replace") if is_event else None
     return Letter(**values)
 

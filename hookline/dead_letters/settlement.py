@@ -2,7 +2,8 @@
 
 A letter is resolved when its own stage has done its record: the archive has the delivery; dedupe
 has sighted all changes of it, and each is stored, a repeat, or has a letter of a later stage;
-persist's event is stored, or a repeat. What failed again stays as it is, so that its newest
+persist's event is stored, or a repeat. Of letters about enrichment nobody can tell it here: they
+end when they are discarded. What failed again stays as it is, so that its newest
 letter alone tells how its change ended, and ends as that one does.
 """
 
@@ -76,7 +77,7 @@ SELECT rows.dead_letter_id::text, sightings.event_id, sightings.content_hash,
     claims.delivery_id <> sightings.delivery_id OR claims.position <> sightings.position,
     EXISTS (
         SELECT FROM {schema}.dead_letters AS letters
-        WHERE letters.stage NOT IN ('archive', 'dedupe')
+        WHERE letters.stage = 'persist' AND starts_with(letters.source_topic, 'instagram.events.')
             AND letters.delivery_id = sightings.delivery_id
             AND letters.key = convert_to(sightings.event_id, 'UTF8')
     )
@@ -242,7 +243,8 @@ def is_done(
         return complete and all(
             end or change.has_letter for end, change in zip(ended, sighted, strict=True)
         )
-    return bool(ended) and all(ended)
+    # A row tells nothing of the reads that another stage was to ask for.
+    return stage == "persist" and bool(ended) and all(ended)
 
 
 async def _stored(connection: AsyncConnection, changes: Iterable[Sighted]) -> set[tuple[str, str]]:

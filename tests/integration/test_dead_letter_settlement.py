@@ -3,6 +3,7 @@ brought it about.
 """
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,7 +15,7 @@ from hookline.dead_letters.settlement import settle
 from runtime.database import transaction
 from runtime.errors import RejectError
 from runtime.worker import Record, dead_letter
-from simulator.traffic import mixed
+from simulator.traffic import burst, mixed
 from tests.integration.handled import (
     Handled,
     consumed,
@@ -95,6 +96,29 @@ async def test_what_failed_again_ends_as_its_newest_letter(engine: AsyncEngine) 
         )
     await settle(engine)
     assert await _states(engine) == ["discarded"] * 3
+
+
+async def test_letters_about_enrichment_are_no_end_of_a_change(engine: AsyncEngine) -> None:
+    """Its own event is not stored, whatever became of reads about it; nor are these known to be
+    done by its row.
+    """
+    line = Handled(engine)
+    sent = next(burst(7, accounts=1))
+    records = raw_records([received(sent.body)])
+    events = consumed((await line.dedupe.handle(records)).results)
+    enriched = [
+        replace(event, source=event.source._replace(topic="instagram.enriched.comments"))
+        for event in events
+    ]
+    letters = [
+        *(dead_letter("dedupe", record, "why", "a test") for record in records),
+        *(dead_letter("enrich", record, "why", "a test") for record in events),
+        *(dead_letter("persist", record, "why", "a test") for record in enriched),
+    ]
+    await line.archive.handle([*records, *letter_records(letters)])
+    assert await _resolved_by(engine) == {}
+    await line.persist.handle(events)
+    assert await _resolved_by(engine) == {"dedupe": 1}
 
 
 def _is_readable(record: Record) -> bool:

@@ -51,7 +51,13 @@ letters: Final = st.builds(
     fingerprint=st.sampled_from(["", "0123456789abcdef", "fedcba9876543210"]),
     attempts=st.integers(1, 11),
     source_topic=st.sampled_from(
-        ["instagram.raw.comments", "instagram.events.mentions", "elsewhere", ""]
+        [
+            "instagram.raw.comments",
+            "instagram.events.mentions",
+            "instagram.enriched.mentions",
+            "elsewhere",
+            "",
+        ]
     ),
     first_source=st.sampled_from(["3/14", "3/15"]),
     size_bytes=st.integers(0, 40 * 1024 * 1024),

@@ -19,8 +19,10 @@ EVENT = replace(
     ("account", "meant"), [("17841", True), ("1784", False), ("180001", False), ("", False)]
 )
 def test_an_event_tells_its_account_by_its_id(account: str, *, meant: bool) -> None:
-    """The whole id, and no other part of it."""
+    """The whole id, and no other part of it; the same with what the Graph told about it."""
     assert is_of_account(EVENT, account, None) is meant
+    enriched = replace(EVENT, source_topic="instagram.enriched.mentions")
+    assert is_of_account(enriched, account, None) is meant
 
 
 def test_a_delivery_tells_all_of_its_accounts() -> None:

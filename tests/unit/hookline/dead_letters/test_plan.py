@@ -29,6 +29,7 @@ from tests.unit.hookline.dead_letters.letters import LETTER, letters, many_lette
         (LETTER, None),
         (replace(LETTER, attempts=2), None),
         (replace(LETTER, attempts=3), "attempts"),
+        (replace(LETTER, source_topic="instagram.enriched.comments"), None),
         (replace(LETTER, source_topic="elsewhere"), "source"),
         (replace(LETTER, source_topic="instagram.dead_letters"), "source"),
         (replace(LETTER, state="redriven", failed_again=True), "failed_again"),
