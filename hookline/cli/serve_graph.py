@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from hookline.cli.simulated import AppId, AsJson, Data, Seed, fail, target_of
+from hookline.cli.simulated import AppId, AsJson, Data, fail, target_of
 
 if TYPE_CHECKING:
     from simulator.graph.options import GraphOptions
@@ -32,7 +32,7 @@ def _share(of_what: str) -> Any:
 def serve_graph(  # noqa: PLR0913 - the options of a command
     *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
-    seed: Seed = 0,
+    seed: Annotated[int, typer.Option(help="Same seed, same tokens and answers.")] = 0,
     accounts: Annotated[
         int, typer.Option(min=1, max=100_000, help="Accounts of the simulated traffic.")
     ] = 3,
@@ -88,7 +88,7 @@ def serve_graph(  # noqa: PLR0913 - the options of a command
         raise typer.BadParameter(str(error), param_hint="--fault") from error
     target = target_of(data, None, app_id)
     options = GraphOptions(
-        seed=seed or 0,
+        seed=seed,
         app_id=target.app_id,
         app_secret=target.app_secret.decode(),
         accounts=accounts,
