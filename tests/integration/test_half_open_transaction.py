@@ -1,11 +1,13 @@
-"""A service whose line to PostgreSQL dies within a transaction is not locked out by itself."""
+"""A service whose lines to PostgreSQL die is not locked out by itself, and soon has others."""
 
 import asyncio
 
+import pytest
 from sqlalchemy import text
 
 from hookline.embedded.stack import EmbeddedStack
 from runtime.database import IDLE_IN_TRANSACTION_TIMEOUT_S, dispose, new_engine, transaction
+from runtime.errors import DatabaseUnavailableError
 from schemas.settings import DatabaseSettings
 from tests.faults.proxy import Proxy
 
@@ -32,6 +34,32 @@ async def test_locks_of_a_dead_line_are_given_back(stack: EmbeddedStack, databas
         finally:
             await dispose(stranded)
             await dispose(other)
+
+
+async def test_lines_that_die_together_cost_one_time_out(
+    stack: EmbeddedStack, database_url: str
+) -> None:
+    """When one of the pool does not answer, the others are not tried."""
+    host, _, port = stack_address(stack)
+    async with Proxy(host, int(port)) as proxy:
+        url = proxy.before(database_url)
+        engine = new_engine(settings(url), "stranded", command_timeout_s=0.5)
+        both_open = asyncio.Barrier(2)
+
+        async def ask() -> None:
+            async with transaction(engine) as connection:
+                await connection.execute(text("SELECT 1"))
+                await both_open.wait()
+
+        try:
+            await asyncio.gather(ask(), ask())
+            assert proxy.connections == 2
+            proxy.strand()
+            with pytest.raises(DatabaseUnavailableError):
+                await ask()
+            await asyncio.gather(ask(), ask())
+        finally:
+            await dispose(engine)
 
 
 def stack_address(stack: EmbeddedStack) -> tuple[str, str, str]:
