@@ -11,6 +11,7 @@ parked_whole AS (
 parked_alone AS (
     SELECT DISTINCT delivery_id, key FROM hookline.dead_letters
     WHERE state = 'parked' AND stage = 'persist' AND delivery_id IS NOT NULL
+        AND starts_with(source_topic, 'instagram.events.')
 ),
 ended_whole AS (
     SELECT DISTINCT delivery_id FROM hookline.dead_letters
@@ -19,6 +20,7 @@ ended_whole AS (
 ended_alone AS (
     SELECT DISTINCT delivery_id, key FROM hookline.dead_letters
     WHERE state <> 'redriven' AND stage = 'persist' AND delivery_id IS NOT NULL
+        AND starts_with(source_topic, 'instagram.events.')
 ),
 redriven AS (
     -- What was sent again has its time anew.

@@ -96,6 +96,14 @@ TABLES = {
 }
 
 before = import_module("migrations.versions.2026_11_22_0002_views")
+outcomes = import_module("migrations.versions.2026_11_23_0003_outcomes")
+
+# A letter about what the Graph told is no end of the change that it was asked about.
+OUTCOMES = outcomes.OUTCOMES.replace(
+    "    WHERE state <> 'redriven'\n",
+    "    WHERE state <> 'redriven' AND NOT starts_with(source_topic, 'instagram.enriched.')\n",
+    1,
+)
 
 # What the webhook told comes first; the Graph fills in what it left out.
 COMMENTS = """
@@ -168,9 +176,11 @@ def upgrade() -> None:
     op.execute("ALTER TABLE hookline.comments ADD COLUMN graph jsonb")
     for name, query in VIEWS.items():
         op.execute(f"CREATE OR REPLACE VIEW analytics.{name} AS {query}")
+    op.execute(f"CREATE OR REPLACE VIEW analytics.outcomes AS {OUTCOMES}")
 
 
 def downgrade() -> None:
+    op.execute(f"CREATE OR REPLACE VIEW analytics.outcomes AS {outcomes.OUTCOMES}")
     for name in VIEWS:  # a view loses columns by being made anew only
         op.execute(f"DROP VIEW analytics.{name}")
         op.execute(f"CREATE VIEW analytics.{name} AS {before.VIEWS[name]}")

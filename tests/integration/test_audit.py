@@ -329,8 +329,21 @@ async def test_a_dead_letter_is_an_end_unless_it_was_sent_again(
         assert named(late) == {"unsplit_changes" if stage == "dedupe" else "claims_without_row": 1}
 
 
-async def _refuse(engine: AsyncEngine) -> None:
-    """The comment's row is gone, and its event is a dead letter of persist."""
+async def test_a_letter_about_what_the_graph_told_excuses_no_missing_row(
+    engine: AsyncEngine,
+) -> None:
+    """The change itself is not dead: its row should be there."""
+    await Handled(engine).store([received(comment_body("1"), HOUR)])
+    await _refuse(engine, "instagram.enriched.comments")
+    result = await found(engine)
+    assert named(result) == {"claims_without_row": 1}
+    query = text("SELECT outcome FROM analytics.outcomes")
+    async with engine.connect() as connection:
+        assert (await connection.execute(query)).scalars().all() == ["in_flight"]
+
+
+async def _refuse(engine: AsyncEngine, topic: str = "instagram.events.comments") -> None:
+    """The comment's row is gone, and a record about it is a dead letter of persist."""
 
     async def refuse(_: object) -> Any:
         raise RejectError("sqlstate_22021", "DataError")
@@ -341,9 +354,7 @@ async def _refuse(engine: AsyncEngine) -> None:
                 text("SELECT event_id, delivery_id::text FROM hookline.claims")
             )
         ).one()
-    out = OutRecord(
-        "instagram.events.comments", row[0].encode(), b"{}", [("delivery-id", row[1].encode())]
-    )
+    out = OutRecord(topic, row[0].encode(), b"{}", [("delivery-id", row[1].encode())])
     outcome = await isolated("persist", refuse, consumed([out]))
     await Handled(engine).archive.handle(letter_records(outcome.dead))
     await change(engine, "DELETE FROM hookline.comments")
