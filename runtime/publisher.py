@@ -74,8 +74,11 @@ class _Waiting(NamedTuple):
     settled: Settled
 
 
+_Way: TypeAlias = int | TopicPartition
+"""A broker's number; a partition, as long as nobody is known to lead it."""
+
 _Lanes: TypeAlias = dict[TopicPartition, deque[_Waiting]]
-"""What waits for one broker, by partition; the one that waits longest comes first."""
+"""What takes the same way, by partition; the one that waits longest comes first."""
 
 
 class _Batch:
@@ -144,13 +147,13 @@ class Publisher:
         self._request_timeout_ms = request_timeout_ms
         self._max_bytes = max_record_bytes(settings.ingest_max_body_bytes) - 64 * 1024
         self._partitions: dict[str, int] = {}
-        self._waiting: dict[int | None, _Lanes] = {}
-        self._pumps: dict[int | None, asyncio.Task[None]] = {}
+        self._waiting: dict[_Way, _Lanes] = {}
+        self._pumps: dict[_Way, asyncio.Task[None]] = {}
         self._generation: _Generation | None = None
         self._usable = asyncio.Event()
         self._replacing: set[asyncio.Task[None]] = set()
         self._retired: set[_Generation] = set()
-        self._acked_at_s: dict[int | None, float] = {}
+        self._acked_at_s: dict[_Way, float] = {}
 
     async def __aenter__(self) -> "Publisher":
         if self._late_topics:
@@ -193,10 +196,10 @@ class Publisher:
         too, and a new producer is tried for. It may arrive all the same.
         """
         since_s = time.monotonic() - silent_s
-        silent = [broker for broker in self._waiting if self._acked_at_s[broker] <= since_s]
+        silent = [way for way in self._waiting if self._acked_at_s[way] <= since_s]
         all_silent = len(silent) == len(self._waiting)
-        for broker in silent:
-            lanes = self._waiting[broker]
+        for way in silent:
+            lanes = self._waiting[way]
             waiting = [one for lane in lanes.values() for one in lane]
             lanes.clear()
             _settle(waiting, KafkaUnavailableError("abandoned"))
@@ -236,18 +239,18 @@ class Publisher:
             raise RejectError("too_large", f"larger than {record.topic} takes")
         number = partition_of(record.key or b"", self._partitions[record.topic])
         partition = TopicPartition(record.topic, number)
-        broker = self.producer.client.cluster.leader_for_partition(partition)
-        lanes = self._waiting.get(broker)
+        way = way_to(partition, self.producer.client.cluster.leader_for_partition(partition))
+        lanes = self._waiting.get(way)
         if lanes is None:
-            lanes = self._waiting[broker] = {}
-            self._acked_at_s[broker] = time.monotonic()
-            self._pumps[broker] = asyncio.create_task(self._pump(broker, lanes))
+            lanes = self._waiting[way] = {}
+            self._acked_at_s[way] = time.monotonic()
+            self._pumps[way] = asyncio.create_task(self._pump(way, lanes))
         lane = lanes.get(partition)
         if lane is None:
             lane = lanes[partition] = deque()
         lane.append(_Waiting(record, settled))
 
-    async def _pump(self, broker: int | None, lanes: _Lanes) -> None:
+    async def _pump(self, way: _Way, lanes: _Lanes) -> None:
         """Round after round to one broker, until nothing waits for it.
 
         A broker that does not answer holds back its own partitions, not those of the others.
@@ -256,10 +259,10 @@ class Publisher:
             while lanes:
                 await self._usable.wait()
                 if self._generation is not None and await self._round(self._generation, lanes):
-                    self._acked_at_s[broker] = time.monotonic()
+                    self._acked_at_s[way] = time.monotonic()
         finally:
             # However this ends, nobody waits for ever, and the next record gets a new pump.
-            del self._waiting[broker], self._pumps[broker]
+            del self._waiting[way], self._pumps[way], self._acked_at_s[way]
             for lane in lanes.values():
                 _settle(lane, KafkaUnavailableError("stopped"))
 
@@ -391,6 +394,14 @@ class Publisher:
             await stop_client(producer)
             raise
         return producer
+
+
+def way_to(partition: TopicPartition, leader: int | None) -> _Way:
+    """What a partition's records share their rounds with: all that its leader has, or nothing.
+
+    A partition that nobody leads (-1), or is known to (None), would hold back any other.
+    """
+    return partition if leader is None or leader < 0 else leader
 
 
 def _turn(lanes: int) -> int:
