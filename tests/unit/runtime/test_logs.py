@@ -1,7 +1,14 @@
 """Logs of libraries: told once, and without anybody's texts."""
 
+import asyncio
+import gc
+import io
 import logging
 import sys
+from collections.abc import Callable
+
+import pytest
+import uvloop
 
 from runtime.logs import Repetitions, place_of
 
@@ -24,6 +31,32 @@ def test_an_exception_leaves_its_type_alone() -> None:
     assert Repetitions().filter(record)
     assert SECRET not in logging.Formatter().format(record)
     assert "ValueError" in record.getMessage()
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_task_that_nobody_awaited_is_told_without_its_exceptions_text(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """asyncio itself quotes the task, and with it what was raised."""
+    told = logging.StreamHandler(io.StringIO())
+    told.addFilter(Repetitions())
+    logging.getLogger("asyncio").addHandler(told)
+
+    async def fail() -> None:
+        raise ValueError(SECRET)
+
+    async def forget() -> None:
+        failing = asyncio.create_task(fail())
+        await asyncio.wait((failing,))
+        del failing
+        gc.collect()
+
+    try:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(forget())
+    finally:
+        logging.getLogger("asyncio").removeHandler(told)
+    assert told.stream.getvalue() == "Task exception was never retrieved (ValueError)\n"
 
 
 def test_a_place_speaks_once_in_ten_seconds() -> None:
