@@ -8,7 +8,7 @@ from hookline.cli.app import app
 from runtime.errors import DependencyError, HooklineError, SettingsError
 from runtime.lifecycle import EXIT_NO, EXIT_UNREACHABLE, EXIT_USAGE
 
-OPTIONAL: Final = frozenset({"alembic", "asyncpg", "sqlalchemy"})
+OPTIONAL: Final = frozenset({"alembic", "asyncpg", "cryptography", "sqlalchemy"})
 """Packages of extras: an image that only receives does without them."""
 
 

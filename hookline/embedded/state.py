@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hookline.embedded.lock import holder
 from runtime.errors import DependencyError, HooklineError
-from runtime.vault import new_key
 
 STATE_FILE: Final = "state.json"
 KEPT_FILE: Final = "settings.json"
@@ -38,13 +37,20 @@ class KeptSettingsError(HooklineError):
     reason = "kept_settings"
 
 
+def _new_vault_key() -> str:
+    # Imported when it runs: every verb reads states, also where there is no cryptography.
+    from runtime.vault import new_key  # noqa: PLC0415
+
+    return new_key()
+
+
 class Kept(BaseModel):
     """What stays the same over restarts on one data folder."""
 
     app_id: str = Field(pattern="^[A-Za-z0-9]+$")
     app_secret: str = Field(pattern="^[^,\\s]+$")
     verify_token: str = Field(pattern="^\\S+$")
-    vault_keys: str = Field(pattern="^\\S+$", default_factory=new_key)
+    vault_keys: str = Field(pattern="^\\S+$", default_factory=_new_vault_key)
     ports: dict[str, int] = {}
 
     @property

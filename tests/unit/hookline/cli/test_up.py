@@ -1,7 +1,10 @@
 """What `hookline up` takes, and what other commands say about it."""
 
+import re
 import subprocess
 import sys
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -9,15 +12,21 @@ import typer
 
 from hookline.cli.up import worker_counts
 
-WITHOUT_SQL = """
+EXTRAS = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text())["project"][
+    "optional-dependencies"
+]
+
+WITHOUT_EXTRAS = """
 import sys
 
-class NoSql:
+class Without:
+    names = sys.argv.pop(1).split(",")
+
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("sqlalchemy", "asyncpg", "alembic"):
+        if name.partition(".")[0] in self.names:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-sys.meta_path.insert(0, NoSql())
+sys.meta_path.insert(0, Without())
 from hookline.__main__ import main
 main()
 """
@@ -71,19 +80,34 @@ def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path) -> N
     assert str(tmp_path / "file") in done.stderr
 
 
-def test_the_command_works_without_a_database_driver(tmp_path: Path) -> None:
+def test_the_command_works_without_the_packages_of_extras(tmp_path: Path) -> None:
     """As in the image of ingest. What needs one says so."""
-    done = _python("-c", WITHOUT_SQL, "--help")
-    assert done.returncode == 0
-    assert "ingest" in done.stdout
-    done = _python("-c", WITHOUT_SQL, "up", "--data", str(tmp_path / "data"))
+    done = _without_extras("topics", "apply", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    done = _without_extras("up", "--data", str(tmp_path / "data"))
     assert done.returncode == 1
     assert done.stderr.startswith("This needs ")
     assert "hookline[workers,embedded]" in done.stderr
 
 
+def test_a_new_vault_key_needs_the_package_that_uses_it() -> None:
+    """Told in a sentence, too."""
+    done = _without_extras("accounts", "new-key")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("This needs cryptography.")
+    assert done.stderr.count("\n") == 1
+
+
 def _hookline(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return _python("-m", "hookline", *arguments)
+
+
+def _without_extras(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    packages = [
+        re.split(r"[^a-z0-9-]", requirement)[0].replace("-", "_")
+        for requirement in chain(EXTRAS["workers"], EXTRAS["embedded"])
+    ]
+    return _python("-c", WITHOUT_EXTRAS, ",".join(packages), *arguments)
 
 
 def _python(*arguments: str) -> "subprocess.CompletedProcess[str]":
