@@ -42,7 +42,7 @@ MAX_LAG: Final = 1_000
 """Records that a live worker may be behind when nothing is said: two of its batches."""
 
 Stage = Annotated[
-    Literal["archive", "dedupe", "persist"] | None,
+    Literal["archive", "dedupe", "enrich", "persist"] | None,
     typer.Option("--stage", help="The worker whose work is done once more."),
 ]
 EventIds = Annotated[list[str] | None, typer.Option("--id", help="Only this event's; repeatable.")]
@@ -58,6 +58,14 @@ Origin = Annotated[
     Literal["topic", "archive"],
     typer.Option(
         "--from", help="Kafka's topics; or the archived deliveries, also past the retention."
+    ),
+]
+Enrichment = Annotated[
+    Literal["recorded", "refresh"] | None,
+    typer.Option(
+        "--enrichment",
+        help="Of enrich: publish the recorded answers again, which is meant when nothing is said; "
+        "or have the Graph API asked again.",
     ),
 ]
 Rate = Annotated[int, typer.Option(min=1, help="No more records a second than so many.")]
@@ -82,6 +90,7 @@ def replay(  # noqa: PLR0913 - the options of a command
     since: Since = None,
     until: Until = None,
     origin: Origin = "topic",
+    enrichment: Enrichment = None,
     rate: Rate = RATE,
     max_lag: MaxLag = MAX_LAG,
     limit: Limit = None,
@@ -99,7 +108,7 @@ def replay(  # noqa: PLR0913 - the options of a command
     from hookline.replay.order import Order, OrderError, check
     from hookline.replay.throttle import Limits
 
-    chosen = (stage, field, account, ids, ids_from_sql, since, until, limit)
+    chosen = (stage, field, account, ids, ids_from_sql, since, until, limit, enrichment)
     if resume is not None and (dry_run or origin != "topic" or any(chosen)):
         raise typer.BadParameter("--resume knows what was chosen: give nothing but limits with it")
     limits = Limits(rate, max_lag)
@@ -108,11 +117,12 @@ def replay(  # noqa: PLR0913 - the options of a command
             report = _resume(str(resume), limits, data)
         elif stage is None:
             raise typer.BadParameter(
-                "name the stage: archive, dedupe or persist", param_hint="--stage"
+                "name the stage: archive, dedupe, enrich or persist", param_hint="--stage"
             )
         else:
             wanted = frozenset(ids) if ids else None
-            order = Order(stage, origin, field, account, wanted, ids_from_sql, since, until, limit)
+            which = (field, account, wanted, ids_from_sql, since, until, limit)
+            order = Order(stage, origin, *which, enrichment)
             check(order)
             report = _replay(order, limits, data, dry_run=dry_run, yes=yes)
     except OrderError as error:
@@ -253,6 +263,16 @@ def _conclusions(report: "Report", told: dict[str, int]) -> Iterator[str]:
         yield (
             f"{told['published']} events {'would be' if imagined else 'were'} published again: "
             "the live persist stores them."
+        )
+    if report.stage == "enrich" and report.effect != "refresh":
+        yield (
+            f"{told['published']} recorded answers {'would be' if imagined else 'were'} published "
+            "again: the live persist merges them."
+        )
+    if report.effect == "refresh":
+        yield (
+            f"The Graph API {'would' if imagined else 'will'} be asked for {told['new']} objects, "
+            "after everything else: the live enrich does it, within its budget."
         )
     if told["unclaimed"]:
         yield (

@@ -153,7 +153,7 @@ class DeliverySource:
     async def _batch(
         self, read: Sequence[Delivery], left: int | None, begin: Place, end: Place
     ) -> Batch:
-        if self._order.stage != "persist":
+        if not self._order.reads_events:
             records = list(raw_records(self._order, read))[:left]
             return Batch(begin, end, len(read), len(records), records)
         seen = list(sightings(self._order, read))[:left]

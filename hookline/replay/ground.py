@@ -9,22 +9,28 @@ temporary. No live row is locked, and later batches find what earlier ones would
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hookline.replay.told import WRITTEN, RowKey, States, Tally, Told, Written, tally
 from runtime.database import BulkStatement, column_types, transaction
-from schemas.tables import SCHEMA, metadata
+from schemas.tables import SCHEMA, graph_reads, metadata
 
 TEMPORARY = "pg_temp"
+
+EMPTY: Final = {"refresh": (graph_reads.name,)}
+"""What is looked at, and of which nothing counts that was there before: answers, to what is asked
+again."""
 
 
 class Ground:
     """The tables of a stage, live or copied."""
 
-    def __init__(self, stage: str, *, is_copy: bool) -> None:
-        self._tables = WRITTEN[stage]
+    def __init__(self, effect: str, *, is_copy: bool) -> None:
+        self.effect = effect
+        self._tables = WRITTEN[effect]
         self._is_copy = is_copy
 
     async def prepare(self, held: AsyncEngine) -> None:
@@ -32,12 +38,9 @@ class Ground:
         if not self._is_copy:
             return
         async with transaction(held) as connection:
-            for table in self._tables:
+            for name in (*(table.name for table in self._tables), *EMPTY.get(self.effect, ())):
                 await connection.execute(
-                    text(
-                        f"CREATE TEMPORARY TABLE {table.name} "
-                        f"(LIKE {SCHEMA}.{table.name} INCLUDING ALL)"
-                    )
+                    text(f"CREATE TEMPORARY TABLE {name} (LIKE {SCHEMA}.{name} INCLUDING ALL)")
                 )
             await connection.execute(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"))
 

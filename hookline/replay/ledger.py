@@ -16,7 +16,7 @@ MORE = ("published", "unclaimed")
 
 
 def counts_of(
-    stage: str, batch: Batch, tallies: Mapping[str, Tally], *, published: int, failed: int
+    effect: str, batch: Batch, tallies: Mapping[str, Tally], *, published: int, failed: int
 ) -> dict[str, int]:
     """What a batch adds to each of the counts; of a table as `table.count`. Pure."""
     new, changed, same = (
@@ -28,7 +28,7 @@ def counts_of(
         "new": new,
         "changed": changed,
         "same": same,
-        "duplicates": batch.duplicates + duplicates(stage, tallies),
+        "duplicates": batch.duplicates + duplicates(effect, tallies),
         "written": new + changed,
         "failed": failed,
         "published": published,

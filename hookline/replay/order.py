@@ -9,13 +9,17 @@ from hookline.moments import require_order
 from runtime.errors import StopError
 from schemas.events import format_time, parse_time
 from schemas.fields import FIELDS, Field
+from workers.enrich.wanted import READ_FROM
 
-STAGES: Final = ("archive", "dedupe", "persist")
+STAGES: Final = ("archive", "dedupe", "enrich", "persist")
 
 MAX_IDS: Final = 100_000
 """Ids of one replay: they are kept in its row of `operations`, so that it can be gone on with."""
 
 From: TypeAlias = Literal["topic", "archive"]
+
+Enrichment: TypeAlias = Literal["recorded", "refresh"]
+"""Of the stage enrich: answers that are recorded, or asking again. Recorded when not told."""
 
 
 class OrderError(ValueError):
@@ -33,6 +37,7 @@ class Order:
     """Which stage, over what. Times are those of receipt, from `since` to before `until`.
 
     `ids` is None where any event is meant; `query` is where they came from, if from SQL.
+    `enrichment` is for the stage enrich alone.
     """
 
     stage: str
@@ -44,6 +49,17 @@ class Order:
     since: datetime | None = None
     until: datetime | None = None
     limit: int | None = None
+    enrichment: Enrichment | None = None
+
+    @property
+    def effect(self) -> str:
+        """What is done: the stage's work, or for enrich `refresh`."""
+        return "refresh" if self.enrichment == "refresh" else self.stage
+
+    @property
+    def reads_events(self) -> bool:
+        """Whether the stage reads events, and not raw records."""
+        return self.stage in ("enrich", "persist")
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -52,7 +68,9 @@ class Order:
         return tuple(
             field
             for field in FIELDS
-            if self.field in (None, field) and (named is None or field in named)
+            if self.field in (None, field)
+            and (named is None or field in named)
+            and (self.stage != "enrich" or field in READ_FROM)
         )
 
     def means(self, account_id: str | None, event_id: str) -> bool:
@@ -102,6 +120,10 @@ def check(order: Order) -> None:
     """
     if order.stage == "archive" and order.origin == "archive":
         raise OrderError("--from archive: the archive is what this stage writes; leave it out")
+    if order.enrichment is not None and order.stage != "enrich":
+        raise OrderError(f"--enrichment is for --stage enrich: {order.stage} asks nobody")
+    if order.stage == "enrich" and order.field is not None and order.field not in READ_FROM:
+        raise OrderError(f"the Graph API is asked nothing about {order.field}")
     try:
         require_order(order.since, order.until)
     except ValueError as error:

@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import select, text
@@ -11,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hookline.dead_letters.breaker import open_breakers
 from hookline.operations import Operation, recorded, settled
+from hookline.rebuild.line import Handles
 from hookline.replay.batch import Place, Source
 from hookline.replay.deliveries import open_deliveries, planned_deliveries
+from hookline.replay.enrichment import AskedAgain, RecordedAnswers
 from hookline.replay.ground import TEMPORARY, Ground
 from hookline.replay.held import hold
 from hookline.replay.ledger import COUNTS, MORE, Imagined, Ledger, Recorded
@@ -28,7 +31,7 @@ from runtime.kafka import require_topics
 from runtime.publisher import Publisher
 from schemas.settings import OperatorSettings
 from schemas.tables import operations
-from schemas.topics import DEAD_LETTERS, EVENTS_TOPICS
+from schemas.topics import DEAD_LETTERS, ENRICHED_TOPICS, EVENTS_TOPICS
 from workers.registry import handler_of
 
 VERB = "replay"
@@ -51,6 +54,7 @@ class Report:
     """What a replay came to. Without an id nothing was done."""
 
     stage: str
+    effect: str
     operation_id: str | None
     reads_deliveries: bool
     resumed: bool = False
@@ -63,7 +67,7 @@ class Report:
         names = ("new", "changed", "same", "duplicates")
         return {
             table.name: {name: self.counts.get(f"{table.name}.{name}", 0) for name in names}
-            for table in WRITTEN[self.stage]
+            for table in WRITTEN[self.effect]
         }
 
     def document(self) -> dict[str, Any]:
@@ -98,12 +102,13 @@ class Replay:
             DependencyError: Kafka or PostgreSQL cannot be reached.
         """
         ledger = Imagined()
-        ground = Ground(order.stage, is_copy=True)
+        ground = Ground(order.effect, is_copy=True)
         async with AsyncExitStack() as stack:
             source = await stack.enter_async_context(self._source(order, None))
             held = await stack.enter_async_context(hold(in_schema(self._engine, TEMPORARY)))
             await ground.prepare(held)
-            stage = Stage(held, handler_of(order.stage)(held), ground, ledger, None)
+            handler = _handler(order, held, datetime.now(UTC))
+            stage = Stage(held, handler, ground, ledger, None)
             begin = source.beginning
             return await self._work(order, source, stage, ledger, begin, _report(order, None))
 
@@ -117,7 +122,7 @@ class Replay:
         await _require_closed(self._engine, order.stage)
         async with AsyncExitStack() as stack:
             source = await stack.enter_async_context(self._source(order, None))
-            publisher = await stack.enter_async_context(_publisher(self._settings))
+            publisher = await stack.enter_async_context(_publisher(self._settings, order))
             told = {**order.arguments(), **self._limits._asdict()}
             operation = await stack.enter_async_context(recorded(self._engine, VERB, told))
             begin = source.beginning
@@ -131,7 +136,8 @@ class Replay:
             begun(operation.operation_id)
             async with _alone(self._engine, operation.operation_id):
                 report = _report(order, operation.operation_id)
-                return await self._do(order, source, publisher, operation, report)
+                began = datetime.now(UTC)
+                return await self._do(order, source, publisher, operation, report, began)
 
     async def resume(self, operation_id: str) -> Report:
         """Goes on with a replay that was killed, stopped or failed.
@@ -143,15 +149,15 @@ class Replay:
         """
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(_alone(self._engine, operation_id))
-            operation, order = await _left(self._engine, operation_id)
+            operation, order, began = await _left(self._engine, operation_id)
             await _require_closed(self._engine, order.stage)
             plan = (operation.checkpoint or {})["plan"]
             source = await stack.enter_async_context(self._source(order, plan))
-            publisher = await stack.enter_async_context(_publisher(self._settings))
+            publisher = await stack.enter_async_context(_publisher(self._settings, order))
             await operation.save(state="running", ended_at=None)
             await stack.enter_async_context(settled(operation))
             report = _report(order, operation_id, resumed=True)
-            return await self._do(order, source, publisher, operation, report)
+            return await self._do(order, source, publisher, operation, report, began)
 
     async def _do(
         self,
@@ -160,12 +166,13 @@ class Replay:
         publisher: Publisher,
         operation: Operation,
         report: Report,
+        began: datetime,
     ) -> Report:
         ledger = Recorded(operation)
         begin = (operation.checkpoint or {})["begin"]
         async with hold(self._engine) as held:
-            ground = Ground(order.stage, is_copy=False)
-            stage = Stage(held, handler_of(order.stage)(held), ground, ledger, publisher)
+            ground = Ground(order.effect, is_copy=False)
+            stage = Stage(held, _handler(order, held, began), ground, ledger, publisher)
             return await self._work(order, source, stage, ledger, begin, report)
 
     async def _work(
@@ -213,13 +220,23 @@ class Replay:
 
 
 def _report(order: Order, operation_id: str | None, *, resumed: bool = False) -> Report:
-    return Report(order.stage, operation_id, order.origin == "archive", resumed)
+    return Report(order.stage, order.effect, operation_id, order.origin == "archive", resumed)
+
+
+def _handler(order: Order, held: AsyncEngine, began: datetime) -> Handles:
+    """What does the stage: the live worker's handler, but for enrich, which must not ask."""
+    if order.effect == "refresh":
+        return AskedAgain(held, began)
+    if order.stage == "enrich":
+        return RecordedAnswers(held)
+    return handler_of(order.stage)(held)
 
 
 @asynccontextmanager
-async def _publisher(settings: OperatorSettings) -> AsyncIterator[Publisher]:
+async def _publisher(settings: OperatorSettings, order: Order) -> AsyncIterator[Publisher]:
     async with Publisher(settings) as publisher:
-        topics = [*EVENTS_TOPICS, DEAD_LETTERS]
+        results = ENRICHED_TOPICS if order.stage == "enrich" else EVENTS_TOPICS
+        topics = [*results, DEAD_LETTERS]
         await require_topics(publisher.producer, topics)
         await publisher.learn(topics)
         yield publisher
@@ -235,10 +252,11 @@ async def _require_closed(engine: AsyncEngine, stage: str) -> None:
             )
 
 
-async def _left(engine: AsyncEngine, operation_id: str) -> tuple[Operation, Order]:
-    """A replay that was left before its end, as its row tells it."""
+async def _left(engine: AsyncEngine, operation_id: str) -> tuple[Operation, Order, datetime]:
+    """A replay that was left before its end, as its row tells it, and when it began."""
     columns = operations.c
-    query = select(columns.state, columns.arguments, columns.counts, columns.checkpoint).where(
+    told = (columns.state, columns.arguments, columns.counts, columns.checkpoint)
+    query = select(*told, columns.started_at).where(
         columns.operation_id == operation_id, columns.verb == VERB
     )
     async with transaction(engine) as connection:
@@ -251,7 +269,7 @@ async def _left(engine: AsyncEngine, operation_id: str) -> tuple[Operation, Orde
         raise OrderError(f"the replay {operation_id} had not begun: give it anew")
     operation = Operation(engine, operation_id)
     operation.counts, operation.checkpoint = row.counts, row.checkpoint
-    return operation, from_arguments(row.arguments)
+    return operation, from_arguments(row.arguments), row.started_at
 
 
 @asynccontextmanager

@@ -81,8 +81,8 @@ class Stage:
             )
 
     async def _effect(self, batch: Batch) -> Outcome:
-        stage = self._handler.name
-        told = {_sign(record): told_by(stage, record) for record in batch.records}
+        effect = self._ground.effect
+        told = {_sign(record): told_by(effect, record) for record in batch.records}
         every = [one for some in told.values() for one in some]
         async with transaction(self._held) as connection:
             is_new = await self._ledger.is_new(connection, batch)
@@ -97,7 +97,7 @@ class Stage:
                 dead = {_sign(letter) for letter in outcome.dead}
                 kept = [one for sign, some in told.items() if sign not in dead for one in some]
                 counts = counts_of(
-                    stage,
+                    effect,
                     batch,
                     self._ground.tallies(kept, before, after),
                     published=len(outcome.results),

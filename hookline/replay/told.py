@@ -10,8 +10,10 @@ from runtime.errors import RejectError
 from runtime.worker import Record
 from schemas.deliveries import MalformedDeliveryError, read_delivery
 from schemas.events import MalformedEventError, decode_event
-from schemas.tables import claims, deliveries, sightings
+from schemas.tables import claims, deliveries, enrichment_tasks, sightings
 from workers.dedupe.sighting import sightings_in
+from workers.enrich.task import TaskKey
+from workers.enrich.wanted import wanted_by
 from workers.persist.handler import TARGETS
 from workers.persist.rows import rows_of
 
@@ -45,13 +47,16 @@ _CLAIMS: Final = Written(
 _SIGHTINGS: Final = Written(
     sightings.name, ("received_at", "delivery_id", "position"), "t.event_id"
 )
+_TASKS: Final = Written(enrichment_tasks.name, TaskKey._fields, "t.event_id")
 
 WRITTEN: Final[Mapping[str, tuple[Written, ...]]] = {
     "archive": (_DELIVERIES,),
     "dedupe": (_CLAIMS, _SIGHTINGS),
+    "enrich": (),
+    "refresh": (_TASKS,),
     "persist": tuple(Written(target.table.name, target.key) for target in TARGETS),
 }
-"""By stage."""
+"""By stage; of enrich, what is recorded writes nothing, and `refresh` puts tasks down."""
 
 
 class Told(NamedTuple):
@@ -62,10 +67,10 @@ class Told(NamedTuple):
     mark: str
 
 
-def told_by(stage: str, record: Record) -> list[Told]:
+def told_by(effect: str, record: Record) -> list[Told]:
     """What a record tells; nothing if the stage will refuse it."""
     try:
-        return list(_TELL[stage](record))
+        return list(_TELL[effect](record))
     except (MalformedDeliveryError, MalformedEventError, RejectError):
         return []
 
@@ -82,12 +87,28 @@ def _dedupe(record: Record) -> Iterator[Told]:
         yield Told(_SIGHTINGS.name, (one.key.received_at, *place), "")
 
 
+def _enrich(_: Record) -> Iterator[Told]:
+    yield from ()
+
+
+def _refresh(record: Record) -> Iterator[Told]:
+    event = decode_event(record.value or b"")
+    for wanted in wanted_by(event):
+        yield Told(_TASKS.name, TaskKey(event.account_id or "", *wanted), "")
+
+
 def _persist(record: Record) -> Iterator[Told]:
     for row in rows_of(decode_event(record.value or b"")):
         yield Told(row.target.table.name, row.key, row.content.content_hash)
 
 
-_TELL: Final = {"archive": _archive, "dedupe": _dedupe, "persist": _persist}
+_TELL: Final = {
+    "archive": _archive,
+    "dedupe": _dedupe,
+    "enrich": _enrich,
+    "refresh": _refresh,
+    "persist": _persist,
+}
 
 States: TypeAlias = Mapping[RowKey, str]
 """The rows that there are, with what changes when they do."""
@@ -112,6 +133,6 @@ def tally(table: Written, told: Iterable[Told], before: States, after: States) -
     return Tally(new, len(rows) - new - same, same, len(marks) - len(kept))
 
 
-def duplicates(stage: str, tallies: Mapping[str, Tally]) -> int:
+def duplicates(effect: str, tallies: Mapping[str, Tally]) -> int:
     """How many changes, or deliveries, were told again: a change has a claim and a sighting."""
-    return sum(tallies[one.name].duplicates for one in WRITTEN[stage] if one != _SIGHTINGS)
+    return sum(tallies[one.name].duplicates for one in WRITTEN[effect] if one != _SIGHTINGS)

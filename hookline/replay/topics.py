@@ -26,7 +26,7 @@ published before it is received, and everything is looked at by its own time of 
 
 def topics_of(order: Order) -> list[str]:
     """The topics that the stage reads, of the fields that are meant."""
-    name = events_topic if order.stage == "persist" else raw_topic
+    name = events_topic if order.reads_events else raw_topic
     return [name(field) for field in order.fields]
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hookline.embedded.stack import EmbeddedStack
+from hookline.replay.enrichment import AskedAgain
 from hookline.replay.order import Order, OrderError, ReplayError
 from hookline.replay.run import Replay, Report
 from hookline.replay.throttle import Limits
@@ -32,11 +33,20 @@ from runtime.worker import Record
 from schemas.deliveries import Delivery
 from schemas.events import format_time
 from schemas.settings import OperatorSettings, TopicsSettings, WorkerSettings
-from schemas.topics import DEAD_LETTERS, EVENTS_TOPICS, RAW_TOPICS, consumer_group
+from schemas.topics import (
+    DEAD_LETTERS,
+    ENRICHED_TOPICS,
+    EVENTS_TOPICS,
+    RAW_TOPICS,
+    consumer_group,
+)
+from tests.integration.answered import answer
 from tests.integration.archived import raw, traffic
 from tests.integration.broker import WAIT_S, Broker, looking_at, until
 from tests.integration.handled import Handled, consumed, isolated, letter_records
 from tests.integration.replica import running
+from workers.enrich.wanted import BACKFILL_PRIORITY
+from workers.persist.graph import GRAPH_TARGETS
 from workers.registry import WORKERS, handler_of
 
 SEED: Final = 41
@@ -74,6 +84,7 @@ class Stored:
     settings: OperatorSettings
     window: Window
     deliveries: list[Delivery]
+    events: list[Record]
 
     async def replay(self, order: Order, *, dry_run: bool = False) -> Report:
         """Replays in this process."""
@@ -167,15 +178,15 @@ async def stored(own_stack: EmbeddedStack, database_url: str, engine: AsyncEngin
     )
     end = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=next(_hours))
     deliveries = traffic(SEED, DELIVERIES, end)
-    await store(engine, settings, deliveries)
+    events = await store(engine, settings, deliveries)
     window = Window(end - timedelta(milliseconds=10 * DELIVERIES), end)
-    return Stored(engine, settings, window, deliveries)
+    return Stored(engine, settings, window, deliveries, events)
 
 
 async def store(
     engine: AsyncEngine, settings: OperatorSettings, deliveries: Iterable[Delivery]
-) -> None:
-    """What the line does, once: into the topics and the tables."""
+) -> list[Record]:
+    """What the line does, once: into the topics and the tables. Gives the events."""
     line = Handled(engine)
     async with Publisher(settings) as publisher:
         await publisher.learn([*RAW_TOPICS, *EVENTS_TOPICS])
@@ -186,6 +197,7 @@ async def store(
         await publish(publisher, consumed(split.results))
         await isolated("persist", line.persist.handle, consumed(split.results))
     await line.archive.handle(letter_records([*archived.dead, *split.dead]))
+    return consumed(split.results)
 
 
 async def publish(publisher: Publisher, records: Iterable[Record]) -> None:
@@ -298,6 +310,60 @@ async def test_a_dry_run_counts_as_the_run_and_changes_nothing(
     assert done.counts["same"] > 0
     if stage != "archive":
         assert done.counts["changed"] > 0
+
+
+@pytest.mark.parametrize("origin", ["topic", "archive"])
+async def test_recorded_answers_are_published_again(
+    stored: Stored, broker: Broker, origin: str
+) -> None:
+    """What the Graph told comes back into rows and media, and nobody is asked."""
+    await answer(stored.engine, stored.events, SEED)
+    before = await stored.rows(*ROWS, "media")
+    for graph in GRAPH_TARGETS:  # as rows are that nobody has told anything about
+        columns = (*graph.columns, "enrichment_reason", "enriched_at")
+        await stored.execute(
+            f"UPDATE hookline.{graph.target.table.name} SET enrichment_status = 'pending', "
+            f"{', '.join(f'{name} = NULL' for name in columns)}"
+        )
+    await stored.execute("TRUNCATE hookline.media")
+    ends = await broker.ends(ENRICHED_TOPICS)
+    order = stored.window.order("enrich", origin=origin)
+    imagined = await stored.replay(order, dry_run=True)
+    assert await broker.ends(ENRICHED_TOPICS) == ends
+    done = await stored.replay(order)
+    same_counts(imagined, done)
+    published = await broker.new_records(ends)
+    assert done.counts["published"] == len(published) > 0
+    assert done.counts["written"] == 0
+    assert await stored.number("SELECT count(*) FROM hookline.enrichment_tasks") == 0
+    await handler_of("persist")(stored.engine).handle(published)
+    assert await stored.rows(*ROWS, "media") == before
+
+
+@pytest.mark.parametrize("origin", ["topic", "archive"])
+async def test_a_refresh_asks_again_once_and_after_everything_else(
+    stored: Stored, broker: Broker, origin: str
+) -> None:
+    """For every object though it is answered; not for those that were answered since it began."""
+    reads = await answer(stored.engine, stored.events, SEED)
+    objects = {(one.read.account_id, one.read.endpoint, one.read.object_id) for one in reads}
+    ends = await broker.ends(ENRICHED_TOPICS)
+    order = stored.window.order("enrich", origin=origin, enrichment="refresh")
+    tasks = "SELECT count(*) FROM hookline.enrichment_tasks"
+    imagined = await stored.replay(order, dry_run=True)
+    assert await stored.number(tasks) == 0
+    done = await stored.replay(order)
+    same_counts(imagined, done)
+    assert done.counts["new"] == len(objects) == await stored.number(tasks)
+    assert await stored.number(f"{tasks} WHERE priority = {BACKFILL_PRIORITY}") == len(objects)
+    again = await stored.replay(order)
+    assert (again.counts["new"], again.counts["changed"]) == (0, 0)
+    assert again.counts["same"] >= len(objects)
+    assert await broker.ends(ENRICHED_TOPICS) == ends
+    await stored.execute("TRUNCATE hookline.enrichment_tasks")
+    began = datetime.now(UTC) - timedelta(hours=1)  # and answered since
+    await AskedAgain(stored.engine, began).handle(stored.events)
+    assert await stored.number(tasks) == 0
 
 
 async def test_filters_choose_exactly(stored: Stored) -> None:
@@ -575,6 +641,8 @@ async def test_beside_live_traffic_its_groups_stay(stored: Stored, broker: Broke
         (("--stage", "persist", "--id", "17900000000000001"), "no event id"),
         (("--stage", "persist", "--id", "comments:1:2", "--field", "mentions"), "none of the ids"),
         (("--stage", "persist", "--field", "likes"), "one of comments"),
+        (("--stage", "enrich", "--field", "other"), "asked nothing about other"),
+        (("--stage", "persist", "--enrichment", "refresh"), "for --stage enrich"),
         (("--stage", "persist", "--since", "yesterday"), "is no moment"),
         (("--resume", "6a0d7a43-6b25-4d3a-9a3b-2d7c1c5b4a10", "--stage", "persist"), "nothing but"),
         (("--resume", "6a0d7a43-6b25-4d3a-9a3b-2d7c1c5b4a10"), "there is no replay"),

@@ -18,15 +18,14 @@ from graph.errors import Action, GraphUnavailableError
 from graph.requests import MAX_BATCH, read
 from graph.tokens import Token, Tokens
 from runtime.errors import KafkaUnavailableError
-from runtime.publisher import OutRecord, Publisher
+from runtime.publisher import Publisher
 from runtime.retry import Retry
 from runtime.vault import VaultError
-from schemas.enriched import Read, encode_enriched
-from schemas.events import decode_event
+from schemas.enriched import Read
 from schemas.settings import GraphSettings
-from schemas.topics import enriched_topic
 from workers.enrich.deferral import Step, after_answer, after_silence, is_silence
 from workers.enrich.follow import album_of
+from workers.enrich.published import enriched_record
 from workers.enrich.queue import Due, Queue, Recorded, TaskState
 from workers.enrich.task import NewTask, Task
 from workers.enrich.wanted import PRIORITIES
@@ -186,7 +185,9 @@ class Runner:
         """Returns when Kafka has them. Raises KafkaUnavailableError when it may not."""
         try:
             async with asyncio.timeout(PUBLISH_TIMEOUT_S):
-                await asyncio.gather(*(self._publisher.publish(_out(read)) for read in reads))
+                await asyncio.gather(
+                    *(self._publisher.publish(enriched_record(read)) for read in reads)
+                )
         except TimeoutError as error:
             raise KafkaUnavailableError("acks outstanding") from error
 
@@ -260,17 +261,6 @@ def _recorded(task: Task, step: Step, answer: Answer | None, now: datetime) -> R
         }
     )
     return Recorded(task.event, task.event_id, task.field, read_now)
-
-
-def _out(recorded: Recorded) -> OutRecord:
-    event = recorded.event.encode()
-    delivery_id = decode_event(event).delivery_id
-    return OutRecord(
-        enriched_topic(recorded.field),
-        recorded.event_id.encode(),
-        encode_enriched(event, recorded.read),
-        [("delivery-id", delivery_id.encode())],
-    )
 
 
 async def _either(one: asyncio.Event, other: asyncio.Event, timeout_s: float) -> None:
