@@ -154,8 +154,8 @@ class Receiver:
     def _check_head(self, request: web.BaseRequest) -> str:
         """What can be refused before the body is read. Gives the signature's digest."""
         headers = request.headers
-        encoding = headers.get("Content-Encoding")
-        if encoding is not None and encoding.strip().lower() != "identity":
+        encodings = headers.getall("Content-Encoding", ())
+        if any(encoding.strip().lower() != "identity" for encoding in encodings):
             raise RefusalError(415, "content_encoding", "Only Content-Encoding: identity is read.")
         try:
             return signature_digest(headers.getall(HEADER, ()))

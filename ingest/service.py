@@ -143,19 +143,20 @@ def build_handler(settings: IngestSettings, receiver: Receiver, publisher: Publi
         handler = handlers.get((request.path, request.method))
         if handler is None:
             handler = _method_not_allowed if request.path == PATH else _not_found
-        elif "Expect" in request.headers:
-            await _meet(request)
+        elif "Expect" in request.headers and not await _met(request):
+            handler = _expectation_unknown
         return await handler(request)
 
     return handle
 
 
-async def _meet(request: web.BaseRequest) -> None:
-    """Asks for the body where the sender waits to be asked."""
+async def _met(request: web.BaseRequest) -> bool:
+    """Asks for the body where the sender waits to be asked; whether that is all it expects."""
     if request.headers["Expect"].lower() != "100-continue":
-        raise web.HTTPExpectationFailed
+        return False
     if request.version >= HttpVersion11:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    return True
 
 
 async def _kafka_problems(publisher: Publisher) -> list[str]:
@@ -174,6 +175,10 @@ async def _kafka_problems(publisher: Publisher) -> list[str]:
 async def _method_not_allowed(_: web.BaseRequest) -> web.Response:
     headers = {"Allow": "GET, POST"}
     return error_response(405, "method_not_allowed", "Only GET and POST are served here.", headers)
+
+
+async def _expectation_unknown(_: web.BaseRequest) -> web.Response:
+    return error_response(417, "expectation_unknown", "Only Expect: 100-continue is met.")
 
 
 async def _not_found(_: web.BaseRequest) -> web.Response:
