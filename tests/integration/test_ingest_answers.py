@@ -175,18 +175,14 @@ async def test_the_handshake(
 
 
 @pytest.mark.parametrize(
-    "encodings",
-    [("gzip",), ("deflate",), ("br",), ("zstd",), ("identity, gzip",), ("identity", "gzip"), ("x",)],
-    ids="+".join,
+    "encodings", ["gzip", "deflate", "br", "zstd", "identity, gzip", "identity + gzip", "x"]
 )
-async def test_an_encoded_body_is_refused(
-    ingest: Ingest, broker: Broker, encodings: tuple[str, ...]
-) -> None:
+async def test_an_encoded_body_is_refused(ingest: Ingest, broker: Broker, encodings: str) -> None:
     """The signature is over the bytes on the wire, and nothing but identity is read."""
     body = body_of("comments")
     before = await broker.ends(RAW_TOPICS)
     given = headers(body, SECRET)
-    for encoding in encodings:
+    for encoding in encodings.split(" + "):
         given.add("Content-Encoding", encoding)
     answer = await ingest.ask("POST", PATH, data=body, headers=given)
     assert (answer.status, answer.reason) == (415, "content_encoding")
