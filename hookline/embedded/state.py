@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -115,7 +116,8 @@ def read_state(folder: Path) -> State:
 
 def remove_state(folder: Path) -> None:
     """Nothing runs here any more."""
-    (folder / STATE_FILE).unlink(missing_ok=True)
+    with suppress(FileNotFoundError, NotADirectoryError):
+        (folder / STATE_FILE).unlink()
 
 
 def write_privately(path: Path, text: str) -> None:
