@@ -40,6 +40,7 @@ def test_a_plain_cluster_needs_no_credentials() -> None:
         "bootstrap_servers": "h:1",
         "security_protocol": "PLAINTEXT",
         "request_timeout_ms": 7_000,
+        "connections_max_idle_ms": 4_000,
     }
 
 
