@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from pydantic import ValidationError
+from pydantic_settings import BaseSettings
 
 from runtime.errors import SettingsError
 from schemas.settings import PREFIX, Settings
 
-Model = TypeVar("Model", bound=Settings)
+Model = TypeVar("Model", bound=BaseSettings)
 
 
 NOTHING: Final[Mapping[str, str]] = {}

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pydantic import SecretStr
+from pydantic_settings import BaseSettings
 
 from runtime.configuration import load
 from schemas.settings import Settings
@@ -20,7 +21,11 @@ class Elsewhere:
 PRIVATE: Final = Elsewhere()
 
 
-class _Named(Settings):
+class _Named(BaseSettings):
+    """These two and no other: what is wrong elsewhere is told with all the rest."""
+
+    model_config = Settings.model_config
+
     kafka_bootstrap: str = ""
     database_url: SecretStr = SecretStr("")
 

@@ -80,6 +80,19 @@ def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path) -> N
     assert done.stderr.count("\n") == 1
 
 
+def test_every_wrong_setting_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that all services share as well as those of one; and nothing is started."""
+    wrong = ["HOOKLINE_GRAPH_VERSION", "HOOKLINE_INGEST_READ_TIMEOUT_S", "HOOKLINE_LOG_LEVEL"]
+    for name in wrong:
+        monkeypatch.setenv(name, "wrong")
+    done = _hookline("up", "--data", str(tmp_path / "data"))
+    assert done.returncode == 2
+    assert [line.partition(":")[0].strip() for line in done.stderr.splitlines()[1:]] == wrong
+    assert not (tmp_path / "data" / "kafka").exists()
+
+
 def test_the_command_works_without_the_packages_of_extras(tmp_path: Path) -> None:
     """As in the image of ingest. What needs one says so."""
     done = _without_extras("topics", "apply", "--help")
