@@ -5,6 +5,7 @@ tokens or secrets.
 """
 
 import logging
+import re
 import sys
 from typing import Final
 
@@ -15,6 +16,8 @@ from schemas.settings import Settings
 REPETITION_S: Final = 10.0
 
 _QUIET: Final = ("aiokafka", "asyncio", "sqlalchemy", "alembic", "aiohttp")
+
+_QUOTING: Final = re.compile(r"[\n(]")
 
 
 def configure(settings: Settings, service: str) -> None:
@@ -75,8 +78,8 @@ class Repetitions(logging.Filter):
         if record.created - self._told_s.get(place, 0.0) < REPETITION_S:
             return False
         self._told_s[place] = record.created
-        if record.name == "asyncio":  # the lines after the first quote tasks with their exceptions
-            record.msg, record.args = record.getMessage().partition("\n")[0], None
+        if record.name == "asyncio":  # what follows quotes tasks, results and arguments
+            record.msg, record.args = _QUOTING.split(record.getMessage(), 1)[0], None
         if record.exc_info and record.exc_info[1]:
             error = record.exc_info[1]
             record.msg = f"{record.getMessage()} ({type(error).__name__})"

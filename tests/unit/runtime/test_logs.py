@@ -1,11 +1,12 @@
 """Logs of libraries: told once, and without anybody's texts."""
 
 import asyncio
+import functools
 import gc
 import io
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 import pytest
 import uvloop
@@ -33,30 +34,51 @@ def test_an_exception_leaves_its_type_alone() -> None:
     assert "ValueError" in record.getMessage()
 
 
-@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_a_task_that_nobody_awaited_is_told_without_its_exceptions_text(
-    new_loop: Callable[[], asyncio.AbstractEventLoop],
-) -> None:
-    """asyncio itself quotes the task, and with it what was raised."""
-    told = logging.StreamHandler(io.StringIO())
-    told.addFilter(Repetitions())
-    logging.getLogger("asyncio").addHandler(told)
-
+async def _forget_a_task() -> None:
     async def fail() -> None:
         raise ValueError(SECRET)
 
-    async def forget() -> None:
-        failing = asyncio.create_task(fail())
-        await asyncio.wait((failing,))
-        del failing
-        gc.collect()
+    failing = asyncio.create_task(fail())
+    await asyncio.wait((failing,))
+    del failing
+    gc.collect()
 
+
+async def _fail_in_a_callback() -> None:
+    def fail(text: str) -> None:
+        raise ValueError(text)
+
+    asyncio.get_running_loop().call_soon(functools.partial(fail, SECRET))
+    await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        (_forget_a_task, "Task exception was never retrieved"),
+        (_fail_in_a_callback, "Exception in callback"),
+    ],
+)
+def test_what_asyncio_itself_tells_quotes_nothing(
+    mistake: Callable[[], Coroutine[None, None, None]],
+    said: str,
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """It would quote tasks, what was raised in them, and arguments."""
+    told = logging.StreamHandler(io.StringIO())
+    told.addFilter(Repetitions())
+    logging.getLogger("asyncio").addHandler(told)
     try:
         with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(forget())
+            runner.run(mistake())
     finally:
         logging.getLogger("asyncio").removeHandler(told)
-    assert told.stream.getvalue() == "Task exception was never retrieved (ValueError)\n"
+    lines = told.stream.getvalue().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(said)
+    assert lines[0].endswith("(ValueError)")
+    assert "person" not in lines[0]
 
 
 def test_a_place_speaks_once_in_ten_seconds() -> None:
