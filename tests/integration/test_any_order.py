@@ -145,27 +145,33 @@ def _reads(event: Event) -> list[Read]:
     }
     if event.field not in endpoints:
         return []
+    endpoint, object_id = endpoints[event.field], event.natural_key
+    if event.field == "mentions":
+        media_id, _, comment_id = event.natural_key.partition(":")
+        in_caption = comment_id == "-"
+        endpoint = "mentioned_media" if in_caption else "mentioned_comment"
+        object_id = media_id if in_caption else comment_id
     media = {"id": "7", "media_type": "CAROUSEL_ALBUM"}
     answer = {"text": "NUL \0", "timestamp": "2017-05-19T23:27:28+0000", "media": media}
     told: list[tuple[Endpoint, Status, dict[str, Any] | None]] = [
-        (endpoints[event.field], "pending", None),
-        (endpoints[event.field], "done", answer | {"like_count": 1, "hidden": True}),
-        (endpoints[event.field], "done", answer | {"like_count": 2, "username": "user_a"}),
-        (endpoints[event.field], "parked", None),
+        (endpoint, "pending", None),
+        (endpoint, "done", answer | {"like_count": 1, "hidden": True}),
+        (endpoint, "done", answer | {"like_count": 2, "username": "user_a"}),
+        (endpoint, "parked", None),
         ("media", "done", {"media_type": "IMAGE", "caption": "a"}),
         ("media", "done", {"media_type": "CAROUSEL_ALBUM", "permalink": "https://b"}),
     ]
     return [
         Read(
             account_id=ACCOUNT,
-            endpoint=endpoint,
-            object_id="7",
+            endpoint=told_of,
+            object_id="7" if told_of == "media" else object_id,
             read_at=START + timedelta(hours=number),
             status=status,
             reason=None if given else status,
             answer=given,
         )
-        for number, (endpoint, status, given) in enumerate(told)
+        for number, (told_of, status, given) in enumerate(told)
     ]
 
 

@@ -479,7 +479,7 @@ async def underway(stored: Stored, origin: str) -> Underway:
     await stored.execute(f"TRUNCATE {', '.join(f'hookline.{name}' for name in ROWS)}")
     expected = await stored.replay(stored.window.order("persist", origin=origin), dry_run=True)
     options = ("--stage", "persist", "--from", origin, *stored.window.arguments, "--json")
-    process = await stored.start(*options, "--rate", "30")
+    process = await stored.start(*options, "--rate", "15")
     selected = "SELECT coalesce(max((counts ->> 'selected')::int), 0) FROM hookline.operations"
     async with asyncio.timeout(WAIT_S):
         while not await stored.number(selected):
