@@ -104,6 +104,8 @@ class Stored:
             stdin=DEVNULL,
             stdout=PIPE,
             stderr=PIPE,
+            # Whoever runs the tests in the background may have told them to ignore it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     async def hookline(self, *arguments: str) -> tuple[int, str, str]:
