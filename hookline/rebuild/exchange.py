@@ -142,7 +142,7 @@ async def _find_unarchived(engine: AsyncEngine, scratch: str, since: datetime) -
 async def _exchange(
     engine: AsyncEngine, scratch: str, since: datetime, catch_up: CatchUp
 ) -> tuple[str | None, dict[str, Exchanged]]:
-    aside = f"hookline_before_{datetime.now(UTC):%Y%m%d_%H%M%S}"
+    aside = f"hookline_before_{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
     async with transaction(engine) as connection:
         names = ", ".join(f"{SCHEMA}.{one.table.name}" for one in COMPARED)
         await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"))
