@@ -8,11 +8,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.topics import EVENTS_TOPICS, RAW_TOPICS, consumer_group
+from workers.enrich.handler import EnrichHandler
 
 READS: Final = {
     "archive": tuple(RAW_TOPICS),
     "dedupe": tuple(RAW_TOPICS),
     "persist": tuple(EVENTS_TOPICS),
+    "enrich": EnrichHandler.topics,
 }
 """What each worker reads. Its order is that of the line: dedupe feeds persist."""
 

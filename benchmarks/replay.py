@@ -180,7 +180,9 @@ async def _fill(bench: Bench, number: int, per_delivery: int) -> None:
         {"kafka_bootstrap": bench.kafka_bootstrap, "database_url": bench.stack.database_url}
     )
     engine = new_engine(settings, "bench")
-    archive, dedupe, persist = (handler_of(name)(engine) for name in WORKERS)
+    archive, dedupe, persist = (
+        handler_of(name)(engine) for name in ("archive", "dedupe", "persist")
+    )
     deliveries = _deliveries(number, per_delivery)
     try:
         async with Publisher(settings) as publisher:

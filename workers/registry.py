@@ -11,7 +11,7 @@ from runtime.worker import Handler
 from runtime.worker_service import Beside
 from schemas.settings import EnrichSettings, WorkerSettings
 
-WORKERS: Final = ("archive", "dedupe", "persist")
+WORKERS: Final = ("archive", "dedupe", "persist", "enrich")
 
 _SETTINGS: Final[dict[str, type[WorkerSettings]]] = {"enrich": EnrichSettings}
 

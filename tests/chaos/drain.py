@@ -14,9 +14,12 @@ from schemas.topics import consumer_group
 from tests.chaos.rows import AWAY
 from workers.archive.handler import ArchiveHandler
 from workers.dedupe.handler import DedupeHandler
+from workers.enrich.handler import EnrichHandler
 from workers.persist.handler import PersistHandler
 
-READS: Final = {one.name: one.topics for one in (ArchiveHandler, DedupeHandler, PersistHandler)}
+READS: Final = {
+    one.name: one.topics for one in (ArchiveHandler, DedupeHandler, PersistHandler, EnrichHandler)
+}
 """The topics of each worker."""
 
 IN_FLIGHT: Final = "SELECT coalesce(sum(abs(in_flight)), 0)::bigint FROM analytics.conservation"

@@ -88,6 +88,11 @@ def test_topics_apply_makes_exactly_these() -> None:
             {f"instagram.{stage}.{name}" for stage in ("events", "enriched") for name in NAMES},
             set(),
         ),
+        (
+            "enrich",
+            {f"instagram.events.{name}" for name in NAMES if name != "other"},
+            {f"instagram.enriched.{name}" for name in NAMES if name != "other"},
+        ),
     ],
 )
 def test_the_workers(name: str, reads: set[str], writes: set[str]) -> None:

@@ -9,6 +9,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -596,11 +597,9 @@ async def test_beside_live_traffic_its_groups_stay(stored: Stored, broker: Broke
     async with asyncio.timeout(WAIT_S * 3), Publisher(settings) as publisher:
         await publisher.learn(list(RAW_TOPICS))
         handlers = [handler_of(name)(stored.engine) for name in WORKERS]
-        async with (
-            running(handlers[0], settings),
-            running(handlers[1], settings),
-            running(handlers[2], settings),
-        ):
+        async with AsyncExitStack() as opened:
+            for handler in handlers:
+                await opened.enter_async_context(running(handler, settings))
             now = datetime.now(UTC)
             live = traffic(SEED + 1, 200, now)
             halves = (live[:100], live[100:])
