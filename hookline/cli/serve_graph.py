@@ -31,6 +31,7 @@ def _share(of_what: str) -> Any:
 
 def serve_graph(  # noqa: PLR0913 - the options of a command
     *,
+    host: Annotated[str, typer.Option(help="0.0.0.0: other machines reach it.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     seed: Annotated[int, typer.Option(help="Same seed, same tokens and answers.")] = 0,
     accounts: Annotated[
@@ -74,7 +75,7 @@ def serve_graph(  # noqa: PLR0913 - the options of a command
     app_id: AppId = None,
     as_json: AsJson = False,
 ) -> None:
-    """Serve a Graph API on 127.0.0.1 until Ctrl-C, for the app of HOOKLINE_APP_SECRETS.
+    """Serve a Graph API on this machine until Ctrl-C, for the app of HOOKLINE_APP_SECRETS.
 
     It knows what `send --graph` tells it of; the rest it draws from ids and the seed.
     """
@@ -106,19 +107,19 @@ def serve_graph(  # noqa: PLR0913 - the options of a command
         faults=faults,
     )
     try:
-        asyncio.run(_serve(options, port, as_json=as_json))
+        asyncio.run(_serve(options, host, port, as_json=as_json))
     except OSError as error:
         fail(f"Port {port} cannot be listened on: {error.strerror}.", code=2)
 
 
-async def _serve(options: "GraphOptions", port: int, *, as_json: bool) -> None:
+async def _serve(options: "GraphOptions", host: str, port: int, *, as_json: bool) -> None:
     """Serves until Ctrl-C or SIGTERM; says where once it listens."""
     from simulator.graph.server import serve_graph as serving
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serving(options, port) as server:
+    async with serving(options, port, host=host) as server:
         typer.echo(_where(server) if as_json else READY.format(url=server.url))
         await stop.wait()
 

@@ -31,13 +31,15 @@ async def serve_graph(
     options: GraphOptions | None = None,
     port: int = 0,
     clock: Callable[[], float] = time,
+    host: str = HOST,
 ) -> AsyncIterator[GraphServer]:
-    """A Graph API that answers on 127.0.0.1 until the end of the context.
+    """A Graph API that answers until the end of the context.
 
     Args:
         options: what it is like.
         port: to listen on; 0: a free one.
         clock: Unix seconds.
+        host: to listen on; on 0.0.0.0 other machines reach it too.
 
     Raises:
         OSError: the port cannot be listened on.
@@ -47,9 +49,9 @@ async def serve_graph(
     runner = web.AppRunner(graph_app(graph), access_log=None, shutdown_timeout=STOP_TIMEOUT_S)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, HOST, port)
+        site = web.TCPSite(runner, host, port)
         await site.start()
         address = runner.addresses[0]
-        yield GraphServer(f"http://{HOST}:{address[1]}", graph)
+        yield GraphServer(f"http://{host}:{address[1]}", graph)
     finally:
         await runner.cleanup()

@@ -51,6 +51,14 @@ def test_it_serves_until_it_is_told_to_end() -> None:
         assert process.wait(10) == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.1 is the only address there")
+def test_it_listens_where_it_is_told() -> None:
+    """Another address, for who is not on this machine."""
+    with serving("--host", "127.0.0.2", "--json") as (told, _):
+        assert told["url"].startswith("http://127.0.0.2:")
+        assert asked(f"{told['url']}/_simulator/statistics")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
