@@ -11,6 +11,11 @@ random_hex() {
   od -An -N 24 -t x1 /dev/urandom | tr -d ' \n'
 }
 
+# 32 bytes in URL-safe base64, as `hookline accounts new-key` makes them.
+random_key() {
+  head -c 32 /dev/urandom | base64 | tr '+/' '-_'
+}
+
 # keep NAME VALUE: writes a secret that is not there yet.
 keep() {
   if [ -e "$folder/$1" ]; then
@@ -30,5 +35,6 @@ chmod 0700 "$folder"
 
 keep app_secrets "development:$(random_hex)"
 keep verify_token "$(random_hex)"
+keep vault_keys "$(random_key)"
 keep postgres_password "$(random_hex)"
 keep database_url "postgresql://hookline:$(cat "$folder/postgres_password")@postgres:5432/hookline"
