@@ -16,7 +16,7 @@ READS: Final = {
     "persist": tuple(EVENTS_TOPICS),
     "enrich": EnrichHandler.topics,
 }
-"""What each worker reads. Its order is that of the line: dedupe feeds persist."""
+"""What each worker reads. Its order is that of the line: dedupe feeds persist and enrich."""
 
 
 class Groups:

@@ -129,7 +129,7 @@ class Line:
             asyncio.timeout(SETTLE_TIMEOUT_S),
             open_groups(self._state.kafka_bootstrap) as groups,
         ):
-            for worker in WORKERS:  # dedupe before persist, which it feeds
+            for worker in WORKERS:  # dedupe before those that it feeds
                 while await groups.lag(worker):  # noqa: ASYNC110
                     await asyncio.sleep(SETTLE_PAUSE_S)  # other processes commit
 

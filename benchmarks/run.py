@@ -9,6 +9,7 @@ from typing import Final
 
 from benchmarks import ingest, workers
 from benchmarks.bench import Bench, open_bench
+from benchmarks.groups import READS
 from benchmarks.line import Line
 from benchmarks.machine import describe, libraries
 from benchmarks.measures import Book
@@ -61,7 +62,7 @@ async def run(order: Order) -> Report:
     async with open_bench(order.folder, order.announce) as bench:
         versions |= await bench.versions()
         await _alone(order, bench, book)
-        for worker in ("archive", "dedupe", "persist"):
+        for worker in READS:
             await bench.groups.skip_backlog(worker)
         await bench.track_commits()
     if order.parts & {Part.LATENCY, Part.MEMORY}:

@@ -14,7 +14,7 @@ from simulator.target import Target
 from simulator.traffic import mixed
 from tests.acceptance.conftest import Tables
 
-VICTIMS = ("ingest", "archive", "dedupe", "dedupe-2", "persist", "postgres", "kafka")
+VICTIMS = ("ingest", "archive", "dedupe", "dedupe-2", "persist", "enrich", "postgres", "kafka")
 UNREADABLE = {"not_json", "too_deep", "no_entry_list"}
 BACK_TIMEOUT_S = 60
 SETTLE_TIMEOUT_S = 90

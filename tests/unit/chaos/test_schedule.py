@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.chaos.catalogue import catalogue
 from tests.chaos.schedule import Fault, Slot, schedule
 
-SERVICES = ("ingest", "archive", "dedupe", "dedupe-2", "persist")
+SERVICES = ("ingest", "archive", "dedupe", "dedupe-2", "persist", "enrich")
 DISKS = ("postgres-disk",)
 
 seeds = st.integers(min_value=0, max_value=2**32)

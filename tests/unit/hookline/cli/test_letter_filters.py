@@ -50,7 +50,7 @@ def test_options_become_filters() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("--stage dedup", "archive, dedupe, persist"),
+        ("--stage dedup", "archive, dedupe, persist, enrich"),
         ("--id 12", "an id of a dead letter"),
         ("--field nothing", "live_comments"),
         ("--since yesterday", "is no moment"),

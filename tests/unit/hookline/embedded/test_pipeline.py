@@ -11,7 +11,8 @@ from runtime.errors import SettingsError
 
 def test_every_worker_runs_once() -> None:
     """When nothing else is said."""
-    assert Plan(Path()).replicas() == [("archive", 1), ("dedupe", 1), ("persist", 1)]
+    names = ("archive", "dedupe", "persist", "enrich")
+    assert Plan(Path()).replicas() == [(name, 1) for name in names]
 
 
 def test_replicas_are_numbered() -> None:
