@@ -1,6 +1,7 @@
 """The Graph API over HTTP: requests into calls, replies onto the wire, and what breaks there."""
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
@@ -9,6 +10,7 @@ from simulator.graph.calls import Call, Reply
 from simulator.graph.control import add_control
 from simulator.graph.faults import Fault
 from simulator.graph.graph import Graph
+from simulator.graph.handshake import problem_of
 
 MAX_REQUEST_BYTES: Final = 64 * 1024 * 1024
 """Deliveries are told whole."""
@@ -37,12 +39,22 @@ async def _answer(graph: Graph, request: web.Request) -> web.StreamResponse:
         return _dropped(request)
     if "status" in faults:
         return _turned_away(faults["status"])
-    reply = graph.answer(call)
+    reply = graph.answer(await _shaken(graph, call))
+    if "slow_after" in faults:
+        await asyncio.sleep(faults["slow_after"].delay_ms / 1000)
     if "drop_after" in faults:
         return _dropped(request)
+    if "status_after" in faults:
+        return _turned_away(faults["status_after"])
     if "garbage" in faults:
         return web.Response(text="<!DOCTYPE html><title>Error</title>", content_type="text/html")
     return _response(reply)
+
+
+async def _shaken(graph: Graph, call: Call) -> Call:
+    """The call, with what was wrong with the callback that it names."""
+    handshake = graph.handshake(call)
+    return replace(call, callback_problem=await problem_of(handshake)) if handshake else call
 
 
 async def _call(request: web.Request) -> Call:

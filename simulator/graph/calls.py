@@ -15,11 +15,19 @@ MAX_BATCH: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call. `params` are those of query and form together; they hold tokens."""
+    """One call.
+
+    Attributes:
+        method: `GET`, `POST` or `DELETE`.
+        path: with or without a version.
+        params: those of query and form together; they hold tokens.
+        callback_problem: what was wrong with the handshake that the call asks for.
+    """
 
     method: str
     path: str
     params: Mapping[str, str] = field(default_factory=dict, repr=False)
+    callback_problem: str | None = None
 
     @property
     def is_batch(self) -> bool:
@@ -48,6 +56,7 @@ class Purpose(NamedTuple):
     endpoint: str
     object_id: str | None = None
     account_id: str | None = None
+    is_write: bool = False
 
 
 def batch_calls(call: Call) -> list[Call]:

@@ -10,6 +10,11 @@ All below `/_simulator`, with JSON in and out where nothing else is said:
 - `POST tokens/end`: `{"user": 0, "subcode": 460}`: the user's tokens end; there are new ones.
 - `GET statistics`: exact counts; `DELETE statistics`: from now on.
 - `GET reads`: how often each object was asked for, and when first.
+- `GET writes`: all answers that were written, in order.
+- `GET deliveries?since=0`: what came back of them, as bodies to be signed and sent.
+- `PUT grants`: what the users granted; what is not named is as at the start.
+- `PUT subscriptions`: `{"pages": {id: [field]}, "app": [subscription]}`, each if named.
+- `GET subscribed?account=ID`: whether its Page is subscribed, and the fields that are sent.
 """
 
 from collections.abc import Callable
@@ -18,7 +23,9 @@ from typing import Any, Final
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
+from simulator.graph.app_subscriptions import AppSubscription
 from simulator.graph.faults import Fault
+from simulator.graph.grants import Grant
 from simulator.graph.graph import Graph
 
 CONTROL: Final = "/_simulator"
@@ -32,6 +39,13 @@ class _Broadcasts(BaseModel):
 
     on_air: bool
     media: list[str] = []
+
+
+class _Subscriptions(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    pages: dict[str, list[str]] = {}
+    app: list[AppSubscription] | None = None
 
 
 class _Ended(BaseModel):
@@ -49,6 +63,8 @@ def add_control(router: web.UrlDispatcher, graph: Graph) -> None:
         ("PUT", "objects", control.give),
         ("PUT", "broadcasts", control.broadcast),
         ("PUT", "faults", control.want_faults),
+        ("PUT", "grants", control.grant),
+        ("PUT", "subscriptions", control.subscribe),
         ("POST", "tokens/end", control.end_tokens),
         ("DELETE", "statistics", control.clear),
     ):
@@ -56,6 +72,9 @@ def add_control(router: web.UrlDispatcher, graph: Graph) -> None:
     router.add_get(f"{CONTROL}/token", control.token)
     router.add_get(f"{CONTROL}/statistics", control.statistics)
     router.add_get(f"{CONTROL}/reads", control.reads)
+    router.add_get(f"{CONTROL}/writes", control.writes)
+    router.add_get(f"{CONTROL}/deliveries", control.deliveries)
+    router.add_get(f"{CONTROL}/subscribed", control.subscribed)
 
 
 class Control:
@@ -86,6 +105,22 @@ class Control:
         self._graph.faults.wanted = tuple(_FAULTS.validate_json(body))
         return {"faults": len(self._graph.faults.wanted)}
 
+    def grant(self, body: bytes) -> Any:
+        """Replaces what is granted."""
+        grants = self._graph.grants
+        wanted = TypeAdapter(dict[str, JsonValue]).validate_json(body)
+        grants.now = Grant.model_validate({**grants.first.model_dump(), **wanted})
+        return {"scopes": len(grants.now.scopes)}
+
+    def subscribe(self, body: bytes) -> Any:
+        """Changes subscriptions without a call, as Meta does."""
+        wanted = _Subscriptions.model_validate_json(body)
+        for asset_id, fields in wanted.pages.items():
+            self._graph.pages.put(asset_id, fields)
+        if wanted.app is not None:
+            self._graph.apps.put(wanted.app)
+        return {"pages": len(wanted.pages)}
+
     def end_tokens(self, body: bytes) -> Any:
         """Ends a user's tokens."""
         ended = _Ended.model_validate_json(body)
@@ -112,6 +147,30 @@ class Control:
         """The reads of each object."""
         reads = self._graph.statistics.reads
         return web.json_response({one: read.summary() for one, read in reads.items()})
+
+    async def writes(self, _: web.Request) -> web.Response:
+        """All answers."""
+        return web.json_response([write.summary() for write in self._graph.writes])
+
+    async def deliveries(self, request: web.Request) -> web.Response:
+        """Own answers as they come back, but for the first `since`."""
+        since = request.query.get("since", "0")
+        if not (since.isascii() and since.isdecimal() and len(since) < 10):
+            raise web.HTTPBadRequest(text="since is no number.")
+        found = self._graph.deliveries[int(since) :]
+        return web.json_response(
+            [{"account": one.account_id, "body": one.body.decode()} for one in found]
+        )
+
+    async def subscribed(self, request: web.Request) -> web.Response:
+        """Whether an account's deliveries are sent, and of which fields."""
+        try:
+            is_subscribed = bool(self._graph.pages.fields(request.query.get("account", "")))
+        except KeyError:
+            raise web.HTTPNotFound(text="There is no such account.") from None
+        # One field of the Page opens all fields of the app.
+        fields = list(self._graph.apps.fields()) if is_subscribed else []
+        return web.json_response({"subscribed": is_subscribed, "fields": fields})
 
 
 def _changing(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from simulator.graph.chance import digits
 from simulator.graph.options import GraphOptions
 from simulator.world import World
 
@@ -19,13 +20,16 @@ class Account:
     page_id: str
     page_name: str
     user: int
+    self_ig_scoped_id: str = ""
 
 
 class Directory:
     """All accounts, found by their ids and by those of their Pages."""
 
     def __init__(self, options: GraphOptions) -> None:
-        named = [(one.id, one.username) for one in World(0, accounts=options.accounts).accounts]
+        world = World(0, accounts=options.accounts).accounts
+        self_ids = {one.id: one.self_ig_scoped_id for one in world}
+        named = [(one.id, one.username) for one in world]
         named += [(one, f"account_{one[-4:]}") for one in options.account_ids]
         self.accounts: dict[str, Account] = {}
         self.pages: dict[str, Account] = {}
@@ -33,7 +37,8 @@ class Directory:
         for number, (account_id, username) in enumerate(dict(named).items()):
             page_id = f"1{account_id[2:]}"
             user = number % options.users
-            account = Account(account_id, username, page_id, f"Page of {username}", user)
+            self_id = self_ids.get(account_id) or f"21{digits(14, 'self', account_id)}"
+            account = Account(account_id, username, page_id, f"Page of {username}", user, self_id)
             self.accounts[account_id] = account
             self._add(account)
         for user in range(options.users):

@@ -3,7 +3,7 @@
 Source: https://developers.facebook.com/docs/graph-api/guides/error-handling
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 _STATUSES: Final[Mapping[int, int]] = {1: 500, 2: 500, 4: 403, 10: 403, 17: 403, 200: 403, 803: 404}
@@ -12,6 +12,8 @@ _STATUSES: Final[Mapping[int, int]] = {1: 500, 2: 500, 4: 403, 10: 403, 17: 403,
 _TRANSIENT: Final = frozenset({2, 4})
 
 _GRAPH_METHOD: Final = "GraphMethodException"
+
+UNSUPPORTED_FORMAT: Final = 1772107
 
 DEAD_TOKENS: Final[Mapping[int | None, str]] = {
     None: "Invalid OAuth access token - Cannot parse access token",
@@ -73,6 +75,12 @@ def ordered(code: int, subcode: int | None = None) -> RefusalError:
         return dead_token(subcode, code)
     if code == 100 and subcode == 33:
         return missing("0")
+    if (code, subcode) == (20, UNSUPPORTED_FORMAT):
+        return unsupported_format()
+    if code == 368:
+        return blocked()
+    if code == 506:
+        return duplicate()
     return RefusalError(code, f"(#{code}) An error that was asked for.", subcode)
 
 
@@ -150,6 +158,50 @@ def no_proof() -> RefusalError:
 def no_permission() -> RefusalError:
     """The user did not grant what the call needs."""
     return RefusalError(10, "(#10) Application does not have permission for this action")
+
+
+def no_grant(scope: str) -> RefusalError:
+    """The user did not grant what a change needs."""
+    return RefusalError(200, f"(#200) Requires {scope} permission to manage the object.")
+
+
+def no_page_token() -> RefusalError:
+    """A Page is changed with its own token only: the new Pages experience."""
+    text = "A Page access token is required for this call for the new Pages experience."
+    return RefusalError(190, text)
+
+
+def no_app_token() -> RefusalError:
+    """An app is changed with its own token only."""
+    return RefusalError(15, "(#15) This method must be called with an app access_token.")
+
+
+def not_among(name: str, choices: Iterable[str]) -> RefusalError:
+    """A parameter that is none of what it may be."""
+    return wrong_parameter(f"Param {name} must be one of {{{', '.join(choices)}}}")
+
+
+def failed_callback(problem: str) -> RefusalError:
+    """The handshake with the callback did not come to a good end."""
+    text = f"(#2200) Callback verification failed with the following errors: {problem}"
+    return RefusalError(2200, text)
+
+
+def unsupported_format() -> RefusalError:
+    """What was written cannot be told in the form asked for: it is written all the same."""
+    text = "(#20) This response format is not supported for this endpoint."
+    return RefusalError(20, text, UNSUPPORTED_FORMAT)
+
+
+def blocked() -> RefusalError:
+    """The account wrote what, or more than, it should."""
+    text = "The action attempted has been deemed abusive or is otherwise disallowed"
+    return RefusalError(368, text)
+
+
+def duplicate() -> RefusalError:
+    """The same text was written there a moment ago."""
+    return RefusalError(506, "(#506) Duplicate status message")
 
 
 def throttled_app() -> RefusalError:

@@ -11,10 +11,19 @@ from simulator.graph.chance import happens
 from simulator.graph.errors import RefusalError, ordered
 
 Kind: TypeAlias = Literal[
-    "error", "unfinished", "status", "slow", "drop_before", "drop_after", "garbage"
+    "error",
+    "error_after",
+    "unfinished",
+    "status",
+    "status_after",
+    "slow",
+    "slow_after",
+    "drop_before",
+    "drop_after",
+    "garbage",
 ]
 
-_OF_CALLS: Final = frozenset({"error", "unfinished"})
+_OF_CALLS: Final = frozenset({"error", "error_after", "unfinished"})
 
 _TEXT: Final = re.compile(
     r"(?P<kind>[a-z_]+)(?::(?P<number>\d+)(?:/(?P<subcode>\d+))?)?"
@@ -22,7 +31,14 @@ _TEXT: Final = re.compile(
     re.ASCII,
 )
 
-_NUMBERS: Final = {"error": "code", "status": "status", "slow": "delay_ms"}
+_NUMBERS: Final = {
+    "error": "code",
+    "error_after": "code",
+    "status": "status",
+    "status_after": "status",
+    "slow": "delay_ms",
+    "slow_after": "delay_ms",
+}
 
 
 class Fault(BaseModel):
@@ -30,9 +46,11 @@ class Fault(BaseModel):
 
     Of single calls, those in a batch too: `error` (an error object with `code` and `subcode`) and
     `unfinished` (the item of the batch is null). Of whole requests: `status` (a page of
-    somebody in front, with that status), `slow` (the answer comes `delay_ms` later),
+    somebody in front, with that status), `slow` (the work is done `delay_ms` later),
     `drop_before` and `drop_after` (the connection is cut before or after the work was done), and
     `garbage` (an answer that is not JSON). What is cut off or turned away before does not count.
+    `error_after`, `status_after` and `slow_after` are the same once the work was done: what is
+    written then stays written.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -83,21 +101,25 @@ class Faults:
         self.wanted = tuple(faults)
         self.made: Counter[str] = Counter()
         self._seed = seed
-        self._attempts: Counter[tuple[bool, str]] = Counter()
+        self._attempts: Counter[tuple[bool, bool, str]] = Counter()
 
-    def of_call(self, endpoint: str, object_id: str, account_id: str | None) -> Fault | None:
-        """What goes wrong with one call; None mostly. Asking is an attempt."""
-        return next(iter(self._drawn(True, endpoint, object_id, account_id)), None)
+    def of_call(
+        self, endpoint: str, object_id: str, account_id: str | None, *, is_write: bool = False
+    ) -> Fault | None:
+        """What goes wrong with one call; None mostly. Asking is an attempt, to read or to write."""
+        return next(iter(self._drawn(True, is_write, endpoint, object_id, account_id)), None)
 
-    def of_request(self, endpoint: str, object_id: str, account_id: str | None) -> list[Fault]:
+    def of_request(
+        self, endpoint: str, object_id: str, account_id: str | None, *, is_write: bool = False
+    ) -> list[Fault]:
         """What goes wrong with a whole request, named by its first call. Asking is an attempt."""
-        return self._drawn(False, endpoint, object_id, account_id)
+        return self._drawn(False, is_write, endpoint, object_id, account_id)
 
     def _drawn(
-        self, of_call: bool, endpoint: str, object_id: str, account_id: str | None
+        self, of_call: bool, is_write: bool, endpoint: str, object_id: str, account_id: str | None
     ) -> list[Fault]:
-        self._attempts[of_call, object_id] += 1
-        attempt = self._attempts[of_call, object_id]
+        self._attempts[of_call, is_write, object_id] += 1
+        attempt = self._attempts[of_call, is_write, object_id]
         drawn = [
             fault
             for fault in self.wanted

@@ -5,24 +5,37 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from simulator.graph.app_subscriptions import AppSubscriptions
 from simulator.graph.calls import Call, Purpose, Reply, batch_calls, batch_item
 from simulator.graph.chance import letters
 from simulator.graph.contents import Contents
+from simulator.graph.deliveries import OwnDelivery
 from simulator.graph.directory import Directory
-from simulator.graph.edges import EXCHANGE, Edges, Question
+from simulator.graph.edges import Edges, Question
 from simulator.graph.errors import RefusalError, UnfinishedError, missing
 from simulator.graph.faults import Fault, Faults
+from simulator.graph.grants import Grants
+from simulator.graph.handshake import Handshake
 from simulator.graph.limits import Limits
 from simulator.graph.options import GraphOptions
+from simulator.graph.page_subscriptions import PageSubscriptions
+from simulator.graph.paths import EXCHANGE
 from simulator.graph.statistics import Statistics
 from simulator.graph.tokens import Token, Tokens
 from simulator.graph.versions import versioned
+from simulator.graph.writes import Write
 
 UNKNOWN: Final = Purpose("unknown")
 
+_METHODS: Final = ("GET", "POST", "DELETE")
+
 
 class Graph:
-    """What answers. `tell`, `contents`, `tokens` and `faults` change the world behind it."""
+    """What answers.
+
+    `tell`, `contents`, `tokens`, `grants`, `pages`, `apps` and `faults` change the world behind it;
+    `writes` and `deliveries` tell what calls did to it.
+    """
 
     def __init__(
         self, options: GraphOptions | None = None, clock: Callable[[], float] = time.time
@@ -37,6 +50,31 @@ class Graph:
         self.statistics = Statistics()
         self._edges = Edges(self.options, self.directory, self.tokens, self.contents)
         self._clock = clock
+
+    @property
+    def grants(self) -> Grants:
+        """What the users granted."""
+        return self.tokens.grants
+
+    @property
+    def pages(self) -> PageSubscriptions:
+        """Which Pages the app is subscribed to."""
+        return self._edges.pages
+
+    @property
+    def apps(self) -> AppSubscriptions:
+        """What the app is subscribed to."""
+        return self._edges.apps
+
+    @property
+    def writes(self) -> Sequence[Write]:
+        """All answers that were written, in order, whatever was told of them."""
+        return self._edges.replies.writes.made
+
+    @property
+    def deliveries(self) -> Sequence[OwnDelivery]:
+        """The answers on own media, as they come back to the app: to be signed and sent."""
+        return self._edges.replies.deliveries
 
     def tell(self, body: bytes) -> int:
         """Makes known what a delivery tells, and gives how many changes of it are known now.
@@ -69,8 +107,16 @@ class Graph:
             purpose = self._question(first, self._clock()).purpose
         except RefusalError:
             purpose = UNKNOWN
-        endpoint, object_id, account_id = purpose
-        return self.faults.of_request(endpoint, object_id or endpoint, account_id)
+        endpoint, object_id, account_id, is_write = purpose
+        object_id = object_id or endpoint
+        return self.faults.of_request(endpoint, object_id, account_id, is_write=is_write)
+
+    def handshake(self, call: Call) -> Handshake | None:
+        """What a callback must be asked before the call is answered; None mostly."""
+        try:
+            return self._edges.handshake(self._question(call, self._clock()))
+        except RefusalError:
+            return None
 
     def answer(self, call: Call) -> Reply:
         """The answer to a request, which may be a batch."""
@@ -108,21 +154,24 @@ class Graph:
         return self._reply(call, result, [purpose]), purpose
 
     def _question(self, call: Call, now_s: float) -> Question:
-        if call.method != "GET":
+        if call.method not in _METHODS:
             raise missing(call.path.strip("/"), call.method.lower())
-        path = self._versioned(call)[1]
+        version, path = self._versioned(call)
         token = None if path == EXCHANGE else self._token(call, now_s)
-        return self._edges.question(path, call.params, token)
+        return self._edges.question(call, path, version, token)
 
     def _result(self, question: Question, now_s: float) -> dict[str, Any]:
         """The answer to a question, if limits and faults let it through."""
-        endpoint, object_id, account_id = question.purpose
+        endpoint, object_id, account_id, is_write = question.purpose
         if question.token is not None:
             self.limits.spend(account_id, now_s)
-        fault = self.faults.of_call(endpoint, object_id or endpoint, account_id)
-        if fault is not None:
-            raise UnfinishedError if fault.kind == "unfinished" else fault.error()
-        return self._edges.answer(question, now_s)
+        object_id = object_id or endpoint
+        fault = self.faults.of_call(endpoint, object_id, account_id, is_write=is_write)
+        if fault is None:
+            return self._edges.answer(question, now_s)
+        if fault.kind == "error_after":
+            self._edges.answer(question, now_s)
+        raise UnfinishedError if fault.kind == "unfinished" else fault.error()
 
     def _reply(self, call: Call, result: Any, purposes: Sequence[Purpose] = ()) -> Reply:
         """The result with the headers that every answer has, and what the limits tell."""

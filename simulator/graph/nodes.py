@@ -72,6 +72,7 @@ PAGE: Final = _type(
     "Page", "name access_token tasks category instagram_business_account", "name access_token tasks"
 )
 USER: Final = _type("User", "name", "name")
+APP: Final = _type("Application", "name category link subscribed_fields", "name")
 
 Lookup: TypeAlias = Callable[[Mapping[str, str]], "Node"]
 """Finds a node by the arguments of the field that asks for it."""

@@ -42,7 +42,7 @@ class GraphOptions:
         account_ids: accounts besides these.
         users: who manages them, in turn; each has tokens of their own.
         scopes: what the users granted.
-        page_size: most Pages that a page of `/me/accounts` lists, whatever is asked for.
+        page_size: most that a page of a list has, whatever is asked for.
         require_proof: whether calls need `appsecret_proof`.
         default_version: answers calls without a version.
         account_limit: calls of the app for each account.
@@ -54,6 +54,11 @@ class GraphOptions:
         air_s: for so long after it was told a live comment can be read; None: until control
             ends the broadcast.
         invent: whether there is what nobody told of; else it is not found.
+        duplicate_s: for so long the same text for the same comment or media is refused, as 506;
+            0: never.
+        page_fields: what each Page is subscribed to from the start.
+        refuse_pages: subscribing a Page is answered `{"success": false}`, and nothing is done.
+        refuse_instagram: the app cannot subscribe to `instagram` but in the dashboard.
         faults: what fails from the start.
     """
 
@@ -75,4 +80,8 @@ class GraphOptions:
     unreadable_ad_share: float = 0.5
     air_s: float | None = None
     invent: bool = True
+    duplicate_s: float = 0.0
+    page_fields: tuple[str, ...] = ()
+    refuse_pages: bool = False
+    refuse_instagram: bool = False
     faults: tuple[Fault, ...] = ()

@@ -65,11 +65,15 @@ class Register:
         self.media: dict[str, ToldMedia] = {}
         self.mentions: dict[str, ToldMention] = {}
         """By the id of a comment, or of media for a mention in a caption."""
-        self._foreign_media: set[str] = set()
+        self._foreign: set[str] = set()
 
     def is_foreign(self, object_id: str) -> bool:
         """Whether it was told to be somebody else's."""
-        return object_id in self.mentions or object_id in self._foreign_media
+        return object_id in self.mentions or object_id in self._foreign
+
+    def add_foreign(self, comment_id: str) -> None:
+        """Makes known a comment on somebody else's media: it cannot be read as one of ours."""
+        self._foreign.add(comment_id)
 
     def tell(self, body: bytes, now_s: float) -> int:
         """Takes in a delivery's body, and gives how many changes of it are known now.
@@ -117,7 +121,7 @@ class Register:
             return False
         object_id = id_text(value.get("comment_id")) or media_id
         self.mentions.setdefault(object_id, ToldMention(account_id, media_id, at_s))
-        self._foreign_media.add(media_id)
+        self._foreign.add(media_id)
         return True
 
     def _story(self, account_id: str, at_s: int, value: dict[str, Any], now_s: float) -> bool:

@@ -2,10 +2,15 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from simulator.graph.calls import Purpose
 from simulator.graph.errors import RefusalError
+
+_READ: Final = frozenset(
+    {"account", "comment", "media", "mentioned_comment", "mentioned_media", "page"}
+)
+"""Endpoints that read one object: edges and writes are for others to count."""
 
 
 @dataclass(slots=True)
@@ -48,7 +53,7 @@ class Statistics:
         before = self.endpoints.total()
         self.endpoints[purpose.endpoint] += 1
         self.answers[refusal.name if refusal else "ok"] += 1
-        if purpose.object_id is None:
+        if purpose.object_id is None or purpose.endpoint not in _READ:
             return
         new = Reads(purpose.endpoint, before, first_call_s=now_s)
         reads = self.reads.setdefault(purpose.object_id, new)

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 from simulator.graph.chance import letters
 from simulator.graph.directory import Account, Directory, user_id
 from simulator.graph.errors import RefusalError, dead_token, no_proof, no_token, wrong_proof
+from simulator.graph.grants import Grants
 from simulator.graph.options import DAY_S, GraphOptions
 
 Kind: TypeAlias = Literal["USER", "SYSTEM_USER", "PAGE", "APP"]
@@ -51,6 +52,7 @@ class Tokens:
     """The tokens of all users. Those given out first are the same for one seed."""
 
     def __init__(self, options: GraphOptions, directory: Directory, now_s: float) -> None:
+        self.grants = Grants(options.scopes)
         self._options = options
         self._directory = directory
         self._given: dict[str, Token] = {}
@@ -129,34 +131,34 @@ class Tokens:
 
     def accounts(self, token: Token) -> dict[str, Account]:
         """The accounts that a token reaches, by id."""
-        pages = self._pages(token)
-        return {page.id: page for page in pages if page.id}
+        unlinked = self.grants.now.unlinked
+        return {one.id: one for one in self._pages(token) if one.id and one.id not in unlinked}
 
     def debugged(self, value: str, now_s: float) -> dict[str, Any]:
         """What `/debug_token` tells.
 
         Source: https://developers.facebook.com/docs/facebook-login/guides/access-tokens/debug_token
         """
-        token = self.look_up(value)
+        token, grant = self.look_up(value), self.grants.now
         if token is None:
             return {"is_valid": False, "scopes": [], "error": _error(dead_token())}
         subcode = token.ended(now_s)
         ends = {"error": _error(dead_token(subcode))} if subcode is not None else {}
         told: dict[str, Any] = {
-            "app_id": self._options.app_id,
+            "app_id": grant.app_id or self._options.app_id,
             "type": token.kind,
             "application": "Simulated",
-            "data_access_expires_at": int(token.issued_s + DATA_ACCESS_S) if token.issued_s else 0,
+            "data_access_expires_at": self._data_access_end(token),
             "expires_at": int(token.expires_s),
             "is_valid": subcode is None,
             "issued_at": int(token.issued_s),
-            "scopes": list(self._options.scopes),
+            "scopes": list(grant.scopes),
             **ends,
         }
         if token.user is None:
             return told
         return told | {
-            "granular_scopes": [self._granular(scope, token) for scope in self._options.scopes],
+            "granular_scopes": [self._granular(scope, token) for scope in grant.scopes],
             "user_id": user_id(token.user),
         }
 
@@ -166,10 +168,17 @@ class Tokens:
         return [] if token.user is None else list(self._directory.of_user(token.user))
 
     def _granular(self, scope: str, token: Token) -> dict[str, Any]:
+        if limited := self.grants.now.targets.get(scope):
+            return {"scope": scope, "target_ids": list(limited)}
         of_pages = scope.startswith("pages_")
         pages = self._pages(token)
         targets = [page.page_id for page in pages] if of_pages else list(self.accounts(token))
         return {"scope": scope, "target_ids": targets}
+
+    def _data_access_end(self, token: Token) -> int:
+        if token.issued_s and self.grants.now.data_access_expires_at is not None:
+            return self.grants.now.data_access_expires_at
+        return int(token.issued_s + DATA_ACCESS_S) if token.issued_s else 0
 
     def _check_proof(self, token: Token, proof: str | None) -> None:
         if proof is None:

@@ -42,7 +42,7 @@ def comment_values(comment_id: str, told: ToldComment, media: Node | None) -> Va
     """A comment. Its author is told, other than some webhooks do."""
     author = author_of(comment_id, told.author_id, told.author_name)
     return {
-        "timestamp": _timestamp(told.at_s - number(20, "age", comment_id)),
+        "timestamp": timestamp(told.at_s - number(20, "age", comment_id)),
         "text": told.text,
         "username": author.values["username"],
         "from": author,
@@ -65,7 +65,7 @@ def media_values(media_id: str, told: ToldMedia, username: str, *, is_part: bool
         "media_type": _media_type(media_id, told.product_type),
         "media_product_type": told.product_type or "FEED",
         "media_url": _media_url(media_id),
-        "timestamp": _timestamp((told.at_s if is_story else START_S) - age_s),
+        "timestamp": timestamp((told.at_s if is_story else START_S) - age_s),
         "username": username,
         "owner": Node(nodes.ACCOUNT, {"id": told.account_id}),
         "shortcode": shortcode,
@@ -86,7 +86,7 @@ def mentioned_comment_values(comment_id: str, told: ToldMention, account: Accoun
     author = author_of(comment_id)
     media = mentioned_media_values(told.media_id, told, account)
     return {
-        "timestamp": _timestamp(told.at_s - number(20, "age", comment_id)),
+        "timestamp": timestamp(told.at_s - number(20, "age", comment_id)),
         "text": pick(MENTIONS, "text", comment_id).format(account=account.username),
         "like_count": number(30, "likes", comment_id),
         "username": author.values["username"],
@@ -101,7 +101,7 @@ def mentioned_media_values(media_id: str, told: ToldMention, account: Account) -
         "caption": pick(MENTIONS, "caption", media_id).format(account=account.username),
         "media_type": pick(("IMAGE", "VIDEO", ALBUM), "type", media_id),
         "media_url": _media_url(media_id),
-        "timestamp": _timestamp(told.at_s - number(7200, "age", media_id)),
+        "timestamp": timestamp(told.at_s - number(7200, "age", media_id)),
         "like_count": number(5000, "likes", media_id),
         "comments_count": number(200, "comments", media_id),
         "username": author_of(media_id).values["username"],
@@ -151,5 +151,6 @@ def _drawn_time_s(object_id: str) -> int:
     return START_S - number(_LONGEST_AGE_S, "time", object_id)
 
 
-def _timestamp(at_s: int) -> str:
+def timestamp(at_s: int) -> str:
+    """A time as Meta writes it: an offset without a colon."""
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")

@@ -31,6 +31,12 @@ def get(graph: Graph, path: str, **params: str) -> Reply:
     return graph.answer(Call("GET", path, token | params))
 
 
+def post(graph: Graph, path: str, **params: str) -> Reply:
+    """The answer to a POST with a user token, where no other one is given."""
+    token = {"access_token": graph.tokens.user_token(0)}
+    return graph.answer(Call("POST", path, token | params))
+
+
 def test_mentioned_comment(graph: Graph) -> None:
     """https://developers.facebook.com/docs/instagram-api/guides/webhooks/ prints this answer."""
     given = {"timestamp": "2018-03-20T00:05:29+0000", "text": "@bluebottle challenge?"}
@@ -188,6 +194,77 @@ def test_debug_token_has_the_documented_members(graph: Graph) -> None:
     }
     assert (told["app_id"], told["type"], told["is_valid"]) == ("42", "USER", True)
     assert told["granular_scopes"][0].keys() == {"scope", "target_ids"}
+
+
+def test_a_mention_is_answered_with_an_id(graph: Graph) -> None:
+    """https://developers.facebook.com/docs/instagram-api/reference/ig-user/mentions"""
+    params = {"media_id": MEDIA, "comment_id": COMMENT, "message": "Thanks!"}
+    answer = post(graph, f"/v25.0/{ACCOUNT}/mentions", **params).document
+    assert list(answer) == ["id"]
+    assert answer["id"].isdecimal()
+
+
+def test_replies_have_the_documented_form(graph: Graph) -> None:
+    """https://developers.facebook.com/documentation/instagram-platform/instagram-graph-api/reference/ig-comment/replies.md"""
+    graph.contents.give(COMMENT, {"hidden": False})
+    answer = post(graph, f"/v25.0/{COMMENT}/replies", message="Thanks!").document
+    assert list(answer) == ["id"]
+    listed = get(graph, f"/v25.0/{COMMENT}/replies").document
+    assert [list(one) for one in listed["data"]] == [["timestamp", "text", "id"]]
+    assert (listed["data"][0]["id"], listed["data"][0]["text"]) == (answer["id"], "Thanks!")
+    _is_in_form(listed["data"][0])
+
+
+def test_a_pages_subscription_has_the_documented_form(graph: Graph) -> None:
+    """https://developers.facebook.com/docs/graph-api/reference/page/subscribed_apps"""
+    page = graph.directory.accounts[ACCOUNT]
+    path, token = f"/v25.0/{page.page_id}/subscribed_apps", graph.tokens.page_token(page)
+    refused = post(graph, path, access_token=token, subscribed_fields="comments")
+    message = refused.document["error"]["message"]
+    expected = "(#100) Param subscribed_fields[0] must be one of {feed, mention, "
+    assert message.startswith(expected)
+    done = post(graph, path, access_token=token, subscribed_fields="feed").document
+    assert done == {"success": True}
+    fields = "id,name,subscribed_fields"
+    (app,) = get(graph, path, access_token=token, fields=fields).document["data"]
+    assert list(app) == fields.split(",")
+    assert (app["id"], app["subscribed_fields"]) == ("42", ["feed"])
+
+
+def test_an_apps_subscription_has_the_documented_form(graph: Graph) -> None:
+    """https://developers.facebook.com/docs/graph-api/webhooks/subscriptions-edge"""
+    params = {
+        "access_token": "42|hush",
+        "object": "instagram",
+        "callback_url": "https://hooks.example/",
+        "fields": "comments",
+        "verify_token": "once",
+        "include_values": "true",
+    }
+    path = "/v25.0/42/subscriptions"
+    assert post(graph, path, **params).document == {"success": True}
+    (told,) = get(graph, path, access_token="42|hush").document["data"]
+    assert told.keys() == {"object", "callback_url", "active", "fields"}
+    assert told["fields"] == [{"name": "comments", "version": "v25.0"}]
+
+
+def test_permissions_have_the_documented_form(graph: Graph) -> None:
+    """https://developers.facebook.com/docs/graph-api/reference/user/permissions/"""
+    told = get(graph, "/v25.0/me/permissions").document["data"]
+    assert {"permission": "instagram_basic", "status": "granted"} in told
+
+
+def test_own_replies_come_back_as_captured(graph: Graph) -> None:
+    """The members of an own comment's delivery that was captured, and the comment above it."""
+    graph.contents.give(COMMENT, {"hidden": False})
+    post(graph, f"/v25.0/{COMMENT}/replies", message="Thanks!")
+    document = json.loads(graph.deliveries[0].body)
+    value = document["entry"][0]["changes"][0]["value"]
+    assert document.keys() == {"entry", "object"}
+    assert value.keys() == {"from", "media", "id", "parent_id", "text"}
+    assert value["from"].keys() == {"id", "username", "self_ig_scoped_id"}
+    assert value["from"]["id"] == document["entry"][0]["id"]
+    assert value["media"].keys() == {"id", "media_product_type"}
 
 
 def test_bodies_are_ascii_with_escaped_slashes(graph: Graph) -> None:

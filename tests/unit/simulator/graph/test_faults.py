@@ -52,6 +52,16 @@ def test_a_fault_may_be_for_some_only() -> None:
     )] == [190, None, 803, 2, 2, None]  # fmt: skip
 
 
+def test_reading_is_no_attempt_at_writing() -> None:
+    """Of the same object, alone or as a request."""
+    faults = Faults(1, [Fault(kind="error", attempts=1), Fault(kind="drop_after", attempts=1)])
+    for is_write in (False, True):
+        assert faults.of_call("any", "1", None, is_write=is_write) is not None
+        assert faults.of_call("any", "1", None, is_write=is_write) is None
+        assert faults.of_request("any", "1", None, is_write=is_write)
+        assert not faults.of_request("any", "1", None, is_write=is_write)
+
+
 def test_requests_and_calls_fail_apart() -> None:
     """A cut connection is of a whole request, an error of one call."""
     faults = Faults(1, [Fault(kind="drop_after"), Fault(kind="slow"), Fault(kind="unfinished")])
@@ -71,6 +81,9 @@ def test_requests_and_calls_fail_apart() -> None:
         ("slow:800=0.1", Fault(kind="slow", delay_ms=800, probability=0.1)),
         ("status:502", Fault(kind="status", status=502)),
         ("error:803", Fault(kind="error", code=803)),
+        ("error_after:20/1772107", Fault(kind="error_after", code=20, subcode=1772107)),
+        ("status_after:502=0.5", Fault(kind="status_after", status=502, probability=0.5)),
+        ("slow_after:900", Fault(kind="slow_after", delay_ms=900)),
         (
             "error:190/463@17841400000000001=0.5",
             Fault(
