@@ -63,12 +63,26 @@ def serve_graph(  # noqa: PLR0913 - the options of a command
     require_proof: Annotated[
         bool, typer.Option("--require-proof", help="Calls need appsecret_proof.")
     ] = False,
+    duplicates: Annotated[
+        float, typer.Option(min=0, help="Seconds for which the same answer again is refused.")
+    ] = 0.0,
+    page_field: Annotated[
+        list[str] | None,
+        typer.Option(help="A field that Pages are subscribed to at the start; repeatable."),
+    ] = None,
+    refuse_pages: Annotated[
+        bool, typer.Option("--refuse-pages", help="Subscribing a Page is answered with false.")
+    ] = False,
+    refuse_instagram: Annotated[
+        bool, typer.Option("--refuse-instagram", help="Only the dashboard subscribes the app.")
+    ] = False,
     fault: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KIND[:NUMBER[/SUBCODE]][@ACCOUNT][=PROBABILITY]",
             help="What goes wrong: error:2=0.05, error:190/463@17841…, status:503, slow:300=0.1, "
-            "drop_before, drop_after, garbage, unfinished; repeatable.",
+            "drop_before, drop_after, garbage, unfinished, and once the work was done "
+            "error_after:20/1772107, status_after:502, slow_after:900; repeatable.",
         ),
     ] = None,
     data: Data = None,
@@ -104,6 +118,10 @@ def serve_graph(  # noqa: PLR0913 - the options of a command
         unreadable_ad_share=unreadable_ads,
         air_s=air,
         invent=not strict,
+        duplicate_s=duplicates,
+        page_fields=tuple(page_field or ()),
+        refuse_pages=refuse_pages,
+        refuse_instagram=refuse_instagram,
         faults=faults,
     )
     try:

@@ -39,7 +39,7 @@ def asked(url: str) -> Any:
 def test_it_serves_until_it_is_told_to_end() -> None:
     """The first line says where; SIGTERM ends it with code 0; options count."""
     options = ("--account", "17841405726653026", "--accounts", "1", "--limit", "7", "--json")
-    with serving(*options, "--told-after", "1") as (told, process):
+    with serving(*options, "--told-after", "1", "--page-field", "feed") as (told, process):
         assert told["app_id"] == "42"
         assert told["accounts"] == ["17841400000000001", "17841405726653026"]
         with urllib.request.urlopen(f"{told['url']}/_simulator/token", timeout=10) as answer:  # noqa: S310
@@ -47,6 +47,8 @@ def test_it_serves_until_it_is_told_to_end() -> None:
         assert asked(f"{told['url']}/v25.0/17900000000000001?fields=text&access_token={token}")
         summary = asked(f"{told['url']}/_simulator/statistics")
         assert summary["accounts"]["17841400000000001"]["limit"] == 7
+        subscribed = asked(f"{told['url']}/_simulator/subscribed?account=17841405726653026")
+        assert subscribed == {"subscribed": True, "fields": []}
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
 
