@@ -92,6 +92,7 @@ def test_own_media_are_no_mentions_where_things_are_drawn() -> None:
     """Also where whatever nobody told of is there; stories neither."""
     graph = told(invent=True)
     assert answer_mention(graph, media_id="18000000000000008") == "ok"
+    assert outcome(call(graph, "GET", graph.writes[0].id)) == "100/33"
     assert answer_mention(graph, media_id=OWN_MEDIA) == "100/33"
     assert answer_mention(graph, media_id="18000000000000008", comment_id=COMMENT) == "100/33"
     graph.contents.give("18000000000000008", {"media_product_type": "STORY"})
@@ -133,9 +134,12 @@ def test_a_comment_is_answered_and_the_reply_is_read_again() -> None:
 
 
 def test_own_replies_are_there_whatever_else_is_not() -> None:
-    """Shares of things that are gone are of other people's."""
-    graph = told(unreadable_ad_share=1.0, restricted_share=1.0, deleted_share=1.0)
-    assert answer(graph) == "100/33"
+    """Shares of what is gone or cannot be read are of other people's; control deletes it."""
+    tried = (told(seed=seed, restricted_share=1.0, deleted_share=0.5) for seed in range(99))
+    graph = next(one for one in tried if outcome(call(one, "GET", COMMENT)) == "ok")
+    for number in range(20):
+        assert answer(graph, message=str(number)) == "ok"
+    assert len(call(graph, "GET", f"{COMMENT}/replies").document["data"]) == 20
     graph = told()
     reply_id = call(graph, "POST", f"{COMMENT}/replies", message="hi").document["id"]
     graph.contents.give(reply_id, None)
