@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from schemas.settings import (
     PREFIX,
+    AccountsSettings,
     EnrichSettings,
     IngestSettings,
     MigrateSettings,
@@ -30,6 +31,7 @@ SERVICES: Final[dict[str, type[Settings]]] = {
     "hookline migrate": MigrateSettings,
     "hookline topics apply": TopicsSettings,
     "the operator's verbs": OperatorSettings,
+    "hookline accounts connect, rotate-key": AccountsSettings,
     "hookline simulate": SimulateSettings,
 }
 

@@ -315,7 +315,7 @@ class GraphSettings(AppSettings, VaultSettings):
         4, ge=1, le=64, description="Calls at once of one replica; one more is for live comments."
     )
     graph_media_max_age_s: float = Field(
-        86_400.0, ge=0, description="Media that was read this lately is not read again."
+        86_400.0, ge=0, description="Media that was read within this time is not read again."
     )
 
 
