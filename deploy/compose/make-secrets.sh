@@ -33,7 +33,7 @@ umask 077
 mkdir -p "$folder"
 chmod 0700 "$folder"
 
-keep app_secrets "development:$(random_hex)"
+keep app_secrets "1000000000000001:$(random_hex)"
 keep verify_token "$(random_hex)"
 keep vault_keys "$(random_key)"
 keep postgres_password "$(random_hex)"
