@@ -12,6 +12,8 @@ KAFKA: Final = "kafka"
 """All brokers, or the way to all."""
 LEADER: Final = "kafka-leader"
 """The broker that leads most partitions at that time, or the way to it."""
+GRAPH: Final = "graph"
+"""The way to the Graph API, or that itself."""
 SPOOL: Final = "spool"
 ARCHIVE_DISK: Final = "postgres-disk"
 BODIES: Final = "unreadable bodies"
@@ -48,7 +50,7 @@ def catalogue(
             Possible(Kind.KILL, server, INSTANT, 8, dependency=True),
             Possible(Kind.PAUSE, server, PAUSES_S, 4, dependency=True),
         ]
-    for way in (KAFKA, POSTGRES, *((LEADER,) if cluster else ())):
+    for way in (KAFKA, POSTGRES, GRAPH, *((LEADER,) if cluster else ())):
         found += [
             Possible(Kind.CUT, way, INSTANT, 3, dependency=True),
             Possible(Kind.STRAND, way, INSTANT, 12, dependency=True),
@@ -56,6 +58,7 @@ def catalogue(
             Possible(Kind.STALL, way, OUTAGES_S, 4, dependency=True),
             Possible(Kind.SLOW, way, OUTAGES_S, 3, dependency=True),
         ]
+    found.append(Possible(Kind.ERRORS, GRAPH, OUTAGES_S, 3, dependency=True))
     for worker in sorted({service.partition("-")[0] for service in services} - {"ingest"}):
         found.append(Possible(Kind.CHURN, worker, CHURN_S, 8, dependency=False))
     for disk in disks:

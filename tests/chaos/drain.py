@@ -18,11 +18,18 @@ from workers.enrich.handler import EnrichHandler
 from workers.persist.handler import PersistHandler
 
 READS: Final = {
-    one.name: one.topics for one in (ArchiveHandler, DedupeHandler, PersistHandler, EnrichHandler)
+    one.name: one.topics for one in (ArchiveHandler, DedupeHandler, EnrichHandler, PersistHandler)
 }
-"""The topics of each worker."""
+"""The topics of each worker, who comes before the one that reads what it writes."""
 
 IN_FLIGHT: Final = "SELECT coalesce(sum(abs(in_flight)), 0)::bigint FROM analytics.conservation"
+
+# What was not found is looked for again hours later, and what is answered is still to be published.
+READS_DUE: Final = """
+SELECT count(*) FROM hookline.enrichment_tasks AS task JOIN hookline.accounts USING (account_id)
+WHERE state IN ('active', 'expiring') AND NOT parked_endpoints ? task.endpoint
+    AND (first_ambiguous_at IS NULL OR answered_at IS NOT NULL)
+"""
 
 DRAIN_TIMEOUT_S: Final = 120.0
 PAUSE_S: Final = 0.5
@@ -33,7 +40,8 @@ class NotDrainedError(Exception):
 
 
 async def drained(kafka_bootstrap: str, database_url: str) -> None:
-    """Returns when every record is committed by every reader and every change has its outcome.
+    """Returns when every record is committed by every reader, every change has its outcome, and
+    everything is read that the Graph API will tell now.
 
     Raises:
         NotDrainedError: not within two minutes; the message tells what is left.
@@ -50,16 +58,24 @@ async def drained(kafka_bootstrap: str, database_url: str) -> None:
 
 
 async def _left(kafka_bootstrap: str, database_url: str) -> str:
-    """What is on its way, in words; empty when nothing is."""
+    """What is on its way, in words; empty when nothing is. Looked at in the line's order: what
+    one of them still did, those after it are asked about afterwards.
+    """
     for worker, topics in READS.items():
+        if worker == PersistHandler.name and (reads := await _count(database_url, READS_DUE)):
+            return f"{reads} reads that enrich has not done"
         if records := await _lag(kafka_bootstrap, worker, topics):
             return f"{records} records that {worker} has not committed"
+    changes = await _count(database_url, IN_FLIGHT)
+    return f"{changes} changes without an outcome" if changes else ""
+
+
+async def _count(database_url: str, query: str) -> int:
     connection = await asyncpg.connect(database_url)
     try:
-        changes = await connection.fetchval(IN_FLIGHT)
+        return int(await connection.fetchval(query))
     finally:
         await connection.close()
-    return f"{changes} changes without an outcome" if changes else ""
 
 
 async def _lag(kafka_bootstrap: str, worker: str, topics: Iterable[str]) -> int:

@@ -9,7 +9,7 @@ from typing import Final
 
 import asyncpg
 
-from tests.chaos.catalogue import BACKEND, BODIES, KAFKA, LEADER, POSTGRES, SPOOL
+from tests.chaos.catalogue import BACKEND, BODIES, GRAPH, KAFKA, LEADER, POSTGRES, SPOOL
 from tests.chaos.line import Line, family
 from tests.chaos.meta import Meta
 from tests.chaos.schedule import Fault, Kind
@@ -58,6 +58,9 @@ class Injector:
             await self._churn(target, fault.duration_s)
         elif fault.kind is Kind.DISK_FULL:
             await self._fill(target, fault.duration_s)
+        elif fault.kind is Kind.ERRORS:
+            with self._line.graph.failing():
+                await asyncio.sleep(fault.duration_s)
         elif fault.kind is Kind.POISON:
             await (self._meta.poison_bodies() if target == BODIES else self._meta.poison_record())
         else:
@@ -71,6 +74,8 @@ class Injector:
     def _proxies(self, target: str) -> Iterable[Proxy]:
         if target == POSTGRES:
             return [self._line.postgres]
+        if target == GRAPH:
+            return [self._line.graph.way]
         return self._line.kafka if target == KAFKA else [self._line.proxy(target)]
 
     async def _kill(self, target: str) -> None:

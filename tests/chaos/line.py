@@ -21,11 +21,14 @@ from hookline.embedded.cluster import Cluster, running
 from hookline.embedded.download import downloaded
 from hookline.embedded.jars import Progress
 from hookline.embedded.java import find_java
-from hookline.embedded.pipeline import SIMULATED, Pipeline, Plan, open_pipeline
+from hookline.embedded.pipeline import GRAPH_URL, SIMULATED, Pipeline, Plan, open_pipeline
 from hookline.embedded.ports import HOST
 from hookline.embedded.stack import MAX_BODY_BYTES, Elsewhere, EmbeddedStack
-from hookline.embedded.state import State
+from hookline.embedded.state import Kept, State
+from runtime.errors import DependencyError
 from tests.chaos.disks import Disk
+from tests.chaos.graph_api import GraphApi, open_graph_api
+from tests.chaos.operators import connect
 from tests.faults.proxy import Proxy, before_kafka
 
 Servers = Literal["embedded", "cluster"]
@@ -46,6 +49,7 @@ class Line:
         brokers: Kafka's processes in a cluster; none where Kafka is the stack's own.
         kafka: a proxy before each broker, in the order of their numbers.
         postgres: the proxy before PostgreSQL.
+        graph: the Graph API, which all accounts are connected to.
         kafka_bootstrap: past the proxies.
         database_url: past the proxy.
         disks: small disks that can be made full, by the name of the fault's target.
@@ -57,6 +61,7 @@ class Line:
     brokers: tuple[Child, ...]
     kafka: tuple[Proxy, ...]
     postgres: Proxy
+    graph: GraphApi
     kafka_bootstrap: str
     database_url: str
     disks: dict[str, Disk]
@@ -140,6 +145,9 @@ class Line:
                 **SIMULATED,
                 "HOOKLINE_KAFKA_BOOTSTRAP": state.kafka_bootstrap,
                 "HOOKLINE_DATABASE_URL": state.database_url,
+                "HOOKLINE_APP_SECRETS": f"{state.app_id}:{state.app_secret}",
+                "HOOKLINE_VAULT_KEYS": state.vault_keys,
+                GRAPH_URL: state.graph_url,
                 "HOOKLINE_DRAIN_TIMEOUT_S": "2",
             },
             self.folder / "logs" / f"{name}.log",
@@ -197,14 +205,18 @@ async def open_line(
             kafka_bootstrap=",".join(proxy.address for proxy in kafka),
             database_url=postgres.before(stack.database_url),
         )
+        data = folder / "line"
+        kept = _kept(data)
+        graph = await opened.enter_async_context(open_graph_api(kept.app_id, kept.app_secret))
         plan = Plan(
-            folder / "line",
+            data,
             workers=WORKERS,
             announce=announce,
             elsewhere=through,
-            environment=SIMULATED,
+            environment={**SIMULATED, GRAPH_URL: graph.url},
         )
         pipeline = await opened.enter_async_context(open_pipeline(plan))
+        await _connect_accounts(data, graph)
         yield Line(
             folder,
             stack,
@@ -212,10 +224,25 @@ async def open_line(
             brokers,
             tuple(kafka),
             postgres,
+            graph,
             stack.kafka_bootstrap,
             stack.database_url,
             disks,
         )
+
+
+def _kept(data: Path) -> Kept:
+    """The settings that the line will have: the Graph API knows the app by them."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept = Kept.load(data)
+    kept.save(data)
+    return kept
+
+
+async def _connect_accounts(data: Path, graph: GraphApi) -> None:
+    answer = await connect(data, graph.witness.tokens.user_token(0))
+    if not answer.holds:
+        raise DependencyError(f"The accounts cannot be connected:\n{answer.told}")
 
 
 async def _cluster(

@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.topics import raw_topic
 from simulator.cases import CASES
 from simulator.delivery import Delivery
+from simulator.graph.graph import Graph
 from simulator.report import Progress, Report
 from simulator.schedule import RetrySchedule
 from simulator.sender import ANSWER_DEADLINE_S, SenderOptions, send
@@ -75,16 +76,24 @@ class Meta:
         target: the receiver.
         kafka_bootstrap: for the record that no ingest would write.
         rows: where deliveries are looked for.
+        graph: is told of each delivery before it is sent.
         seed: of all that is sent.
         rate_per_s: new deliveries a second.
     """
 
     def __init__(
-        self, target: Target, kafka_bootstrap: str, rows: Rows, seed: int, rate_per_s: float
+        self,
+        target: Target,
+        kafka_bootstrap: str,
+        rows: Rows,
+        graph: Graph,
+        seed: int,
+        rate_per_s: float,
     ) -> None:
         self._target = target
         self._kafka_bootstrap = kafka_bootstrap
         self._rows = rows
+        self._graph = graph
         self._seed = seed
         self._rate_per_s = rate_per_s
         self._begun_s = time.monotonic()
@@ -152,6 +161,7 @@ class Meta:
             if self._stop.is_set():
                 return
             if delivery.readable:
+                self._graph.tell(delivery.body)
                 yield delivery
 
     async def volley(self) -> None:
@@ -163,6 +173,7 @@ class Meta:
     async def follow(self) -> None:
         """Sends a fresh delivery until it is acknowledged; returns when it is in SQL."""
         delivery = next(self._single)
+        self._graph.tell(delivery.body)
         beat = Beat(self.now_s)
         self.beats.append(beat)
         await self._deliver(delivery)

@@ -1,8 +1,8 @@
-"""What the operator's own verbs say of a line: `hookline audit`, `hookline rebuild --verify`."""
+"""The operator's own verbs, on a line: `accounts connect`, `audit`, `rebuild --verify`."""
 
 import asyncio
 import sys
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import DEVNULL, PIPE
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,14 +31,25 @@ async def ask(data: Path) -> list[Answer]:
     return [await _run(data, *verb) for verb in VERBS]
 
 
-async def _run(data: Path, *arguments: str) -> Answer:
+async def connect(data: Path, token: str) -> Answer:
+    """What it says to a user's token."""
+    verb = ("accounts", "connect", "--token-file", "-")
+    return await _run(data, *verb, given=token.encode())
+
+
+async def _run(data: Path, *arguments: str, given: bytes | None = None) -> Answer:
     command = ["-m", "hookline", *arguments, "--json", "--data", str(data)]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", *command, stdout=PIPE, stderr=PIPE, start_new_session=True
+        sys.executable,
+        *("-P", *command),
+        stdin=DEVNULL if given is None else PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        start_new_session=True,
     )
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            output, told = await process.communicate()
+            output, told = await process.communicate(given)
     except TimeoutError:
         return Answer(" ".join(("hookline", *arguments)), -1, f"no answer in {TIMEOUT_S:.0f} s")
     finally:

@@ -117,13 +117,15 @@ def _stages(report: Mapping[str, Any]) -> Iterable[str]:
 def _counted(stage: Mapping[str, Any]) -> str:
     if stage["stored"] is None:
         return "<p>It did not come to its end: nothing was compared.</p>"
-    changes = stage["changes"]
+    changes, enrichment = stage["changes"], stage["enrichment"]
+    done = enrichment.get("done", 0) + enrichment.get("partial", 0)
     return (
         f"<p>{stage['acknowledged']:,} deliveries acknowledged, {stage['stored']:,} stored. "
         f"They held {changes.get('received', 0):,} changes: {changes.get('stored', 0):,} are "
         f"in tables, {changes.get('repeats', 0):,} repeated what was known, "
         f"{changes.get('dead', 0):,} were poison, {changes.get('in_flight', 0):,} have no "
-        "outcome.</p>"
+        f"outcome. Of {sum(enrichment.values()):,} comments and mentions, {done:,} hold what the "
+        f"Graph API tells about them; the others it does not tell.</p>"
     )
 
 

@@ -92,6 +92,7 @@ def _stage(stage: Stage) -> dict[str, Any]:
         "dead_letters_unexpected": verdict and verdict.dead_letters_unexpected,
         "given_up": sending and sending.states[State.GIVEN_UP],
         "changes": verdict.changes if verdict else {},
+        "enrichment": verdict.enrichment if verdict else {},
         "checks": [
             {**asdict(check), "holds": check.holds} for check in (verdict.checks if verdict else ())
         ],

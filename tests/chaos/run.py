@@ -200,7 +200,7 @@ async def _prove(order: Order, line: Line, stage: Stage, seed: int, teller: _Tel
     state = line.state
     target = Target(state.ingest_url, state.app_secret.encode(), state.app_id)
     rows = Rows(line.database_url)
-    meta = Meta(target, line.kafka_bootstrap, rows, seed, order.rate_per_s)
+    meta = Meta(target, line.kafka_bootstrap, rows, line.graph.witness, seed, order.rate_per_s)
     stage.beats = meta.beats
     looking = asyncio.create_task(rows.run())
     sending = asyncio.create_task(meta.traffic())
@@ -317,6 +317,7 @@ async def _check(order: Order, line: Line, stage: Stage, meta: Meta, sending: Se
         [*(sending.kept[index] for index in given_up), *meta.promise.perhaps],
         frozenset(meta.promise.poison),
         meta.promise.posted + _posted(sending),
+        line.graph.witness.told,
     )
     stored = await read_tables(line.database_url)
     stage.verdict = await asyncio.to_thread(judge, sent, stored)

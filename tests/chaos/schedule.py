@@ -23,6 +23,7 @@ class Kind(StrEnum):
     STALL = "stall"
     STRAND = "strand"
     SLOW = "slow"
+    ERRORS = "errors"
     CHURN = "churn"
     DISK_FULL = "disk full"
     POISON = "poison"
@@ -37,7 +38,7 @@ class Possible:
         target: to whom.
         durations_s: how long it may last; one is drawn.
         allowance_s: time left for the recovery before the next one.
-        dependency: whether Kafka or PostgreSQL is hit, or the way to them.
+        dependency: whether Kafka, PostgreSQL or the Graph API is hit, or the way to it.
     """
 
     kind: Kind

@@ -5,6 +5,7 @@ from typing import Final
 
 import asyncpg
 
+from tests.chaos.enrichment import Enriched, EnrichedRow
 from tests.chaos.verdict import Letter, Stored
 
 EVENTS: Final = """
@@ -41,6 +42,26 @@ LETTERS: Final = (
     "FROM hookline.dead_letters GROUP BY 1, 2, 3"
 )
 
+COMMENTS: Final = """
+SELECT account_id, comment_id, enrichment_status, enrichment_reason,
+    commented_at, like_count, hidden, album_id
+FROM hookline.comments
+"""
+
+MENTIONS: Final = """
+SELECT account_id, coalesce(nullif(comment_id, ''), media_id), enrichment_status,
+    enrichment_reason, mentioned_at, like_count, text, media_type, media_url, username
+FROM hookline.mentions
+"""
+
+MEDIA: Final = "SELECT media_id, posted_at, caption, media_type, permalink FROM hookline.media"
+
+WANTED_MEDIA: Final = """
+SELECT account_id, canonical_media_id FROM hookline.comments WHERE canonical_media_id IS NOT NULL
+UNION SELECT account_id, album_id FROM hookline.comments WHERE album_id IS NOT NULL
+UNION SELECT account_id, media_id FROM hookline.story_insights
+"""
+
 
 async def read_tables(database_url: str) -> Stored:
     """Everything that a verdict needs."""
@@ -51,6 +72,20 @@ async def read_tables(database_url: str) -> Stored:
 
     async def count(of: str) -> int:
         return int(await connection.fetchval(f"SELECT count(*) FROM hookline.{of}") or 0)
+
+    async def enriched_rows(query: str) -> list[EnrichedRow]:
+        return [
+            EnrichedRow(row[0], row[1], row[2], row[3], tuple(row)[4:])
+            for row in await connection.fetch(query)
+        ]
+
+    async def enriched() -> Enriched:
+        return Enriched(
+            await enriched_rows(COMMENTS),
+            await enriched_rows(MENTIONS),
+            {row[0]: tuple(row)[1:] for row in await connection.fetch(MEDIA)},
+            {(row[0], row[1]) for row in await connection.fetch(WANTED_MEDIA)},
+        )
 
     try:
         return Stored(
@@ -68,6 +103,7 @@ async def read_tables(database_url: str) -> Stored:
             ),
             gaps=await count("gaps"),
             open_breakers=await count("breakers WHERE closed_at IS NULL"),
+            enriched=await enriched(),
         )
     finally:
         await connection.close()

@@ -9,6 +9,8 @@ from typing import Final
 
 from simulator.delivery import Delivery
 from simulator.expected import expect
+from tests.chaos.check import Check
+from tests.chaos.enrichment import Enriched, Told, enrichment_checks, enrichment_counts
 
 # A surrogate or NUL cannot be in a text column, which has U+FFFD instead.
 UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
@@ -23,12 +25,14 @@ class Sent:
         perhaps: those that were sent and never answered 200.
         poison: SHA-256 of the values that must be dead letters.
         posted: how often each body was sent, by its SHA-256.
+        told: what the Graph API told.
     """
 
     acknowledged: Sequence[Delivery]
     perhaps: Sequence[Delivery]
     poison: frozenset[str]
     posted: Counter[str]
+    told: Told = field(default_factory=Told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class Stored:
         letters: dead letters.
         gaps: recorded losses of offsets.
         open_breakers: stages that stopped themselves.
+        enriched: what the Graph API has a part in.
     """
 
     bodies: Counter[str] = field(default_factory=Counter)
@@ -71,29 +76,7 @@ class Stored:
     letters: Counter[Letter] = field(default_factory=Counter)
     gaps: int = 0
     open_breakers: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that must hold.
-
-    Attributes:
-        name: what is counted.
-        expected: how many there must be; the least, when `at_most` is given.
-        found: how many there are.
-        at_most: the most there may be, where a lost answer leaves room.
-    """
-
-    name: str
-    expected: int
-    found: int
-    at_most: int | None = None
-
-    @property
-    def holds(self) -> bool:
-        """Whether it does."""
-        most = self.expected if self.at_most is None else self.at_most
-        return self.expected <= self.found <= most
+    enriched: Enriched = field(default_factory=Enriched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +90,7 @@ class Verdict:
     dead_letters_expected: int
     dead_letters_unexpected: int
     changes: dict[str, int]
+    enrichment: dict[str, int]
     checks: tuple[Check, ...]
 
     @property
@@ -143,6 +127,7 @@ def judge(sent: Sent, stored: Stored) -> Verdict:
         dead_letters_expected=stored.letters.total() - unexpected,
         dead_letters_unexpected=unexpected,
         changes=dict(sorted(stored.outcomes.items())),
+        enrichment=enrichment_counts(stored.enriched),
         checks=(
             Check("acknowledged deliveries missing in the archive", 0, missing_bodies),
             Check("archived bodies that nobody sent", 0, foreign_bodies),
@@ -181,6 +166,7 @@ def judge(sent: Sent, stored: Stored) -> Verdict:
             Check("poisoned records that are no dead letters", 0, len(sent.poison - poisoned)),
             Check("offset ranges lost in Kafka", 0, stored.gaps),
             Check("workers that stopped themselves", 0, stored.open_breakers),
+            *enrichment_checks(sent.told, stored.enriched),
         ),
     )
 

@@ -22,6 +22,7 @@ KINDS: Final = {
     "when a router forgets them. Only new ones work.",
     "slow": f"Everything is {SLOW_DELAY_S * 1000:.0f} ms late, and at most "
     f"{SLOW_BYTES_PER_S / 1e6:g} MB/s pass.",
+    "errors": "Most answers are 503, an error, no JSON, or cut off after the work was done.",
     "churn": "A replica of the worker is added every second, and the oldest one stopped or killed.",
     "disk full": "The disk has no byte left for a while. For the spool, Kafka is away as well: it "
     "is written only then.",
@@ -34,6 +35,7 @@ _SERVERS: Final = {
     "postgres-backend": "a server process of PostgreSQL",
     "postgres-disk": "PostgreSQL's disk",
     "kafka": "Kafka",
+    "graph": "the Graph API",
     "spool": "ingest's spool, Kafka away",
     "ingest": "ingest",
 }
@@ -48,6 +50,7 @@ _DONE: Final = {
     "stall": "connections silent",
     "strand": "connections half-open",
     "slow": "connections slow",
+    "errors": "answers errors",
 }
 
 
