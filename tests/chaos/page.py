@@ -24,6 +24,9 @@ what was not answered with 200, and remembered what was. Meanwhile processes wer
 connections cut, silenced and slowed, replicas added and removed. Nobody helped: what came back
 came back by itself. At the end everything that had been answered with 200 was looked for in the
 tables.</p>
+<p>What webhooks do not tell &ndash; times, likes, albums, texts of mentions &ndash; Hookline asks
+Meta's Graph API for. Here a simulated one answered, failed and was cut off like all the rest; at
+the end each row was held against what it had told.</p>
 """
 
 

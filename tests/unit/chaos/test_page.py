@@ -46,6 +46,13 @@ def test_the_document_has_what_the_contract_names() -> None:
     assert told["holds"] is True
 
 
+def test_the_page_tells_how_many_rows_are_enriched() -> None:
+    """Of comments and mentions together, whatever holds the others up."""
+    told = document(RUN, [_stage()])
+    told["stages"][0]["enrichment"] = {"done": 1200, "partial": 1, "pending": 30}
+    assert "Of 1,231 comments and mentions, 1,201 hold what the Graph API tells" in page(told)
+
+
 def test_calm_is_what_met_no_fault() -> None:
     """A delivery shortly before a fault may still meet it; after the recovery it is calm again."""
     assert [beat.sent_s for beat in calm(_stage())] == [5, 16]
