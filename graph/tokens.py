@@ -15,14 +15,14 @@ MAX_AGE_S: Final = 15.0
 
 _ACCOUNT: Final = text(
     f"SELECT app_id, user_token FROM {SCHEMA}.accounts "  # noqa: S608
-    "WHERE account_id = :account_id AND state IN ('active', 'expiring') AND user_token IS NOT NULL"
+    "WHERE account_id = :account_id AND state = 'active' AND user_token IS NOT NULL"
 )
 
 # A token that was replaced meanwhile says nothing about the new one.
 _PARK: Final = text(
     f"UPDATE {SCHEMA}.accounts "  # noqa: S608
     "SET state = 'parked', state_reason = :reason, state_changed_at = now() "
-    "WHERE account_id = :account_id AND user_token = :sealed AND state IN ('active', 'expiring')"
+    "WHERE account_id = :account_id AND user_token = :sealed AND state = 'active'"
 )
 
 _PARK_ENDPOINT: Final = text(

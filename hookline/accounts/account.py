@@ -1,7 +1,7 @@
 """An account, and what of it may be shown: everything but its tokens."""
 
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 NEEDED_SCOPES: Final = (
     "instagram_basic",
@@ -17,11 +17,11 @@ Source: https://developers.facebook.com/docs/instagram-platform/webhooks
 """
 
 NOTICE: Final = timedelta(days=7)
-"""So long before a token or the access to data ends, an account is `expiring`."""
+"""So long before a token or the access to data ends, and from then on, an account is `expiring`."""
 
 
 class Account(NamedTuple):
-    """A row of `accounts` without its tokens."""
+    """A row of `accounts` without its tokens. What `state` is at a moment, `at` tells."""
 
     account_id: str
     username: str | None
@@ -47,6 +47,11 @@ class Account(NamedTuple):
         ends = [end for end in (self.expires_at, self.data_access_expires_at) if end is not None]
         return min(ends, default=None)
 
+    def at(self, now: datetime) -> Self:
+        """As it stands at a moment. That it ends soon follows from the time, and is not stored."""
+        ends_soon = self.ends_at is not None and self.ends_at - now < NOTICE
+        return self._replace(state="expiring") if self.state == "active" and ends_soon else self
+
     @property
     def missing_scopes(self) -> list[str]:
         """Permissions that were not granted, or not for this account and its Page."""
@@ -61,8 +66,3 @@ class Account(NamedTuple):
             if granted.get("scope") == scope and isinstance(targets, list) and targets:
                 return self.account_id in targets or self.page_id in targets
         return True
-
-
-def state_at(now: datetime, ends_at: datetime | None) -> str:
-    """The state of an account whose token works."""
-    return "expiring" if ends_at is not None and ends_at - now < NOTICE else "active"

@@ -38,7 +38,7 @@ async def connect(
         found = _wanted([one async for one in reached(client, user_token)], wanted)
     if not dry_run:
         await _store(engine, vault, user_token, found, now)
-    return [store.account_of(one, user_token, now) for one in found]
+    return [store.account_of(one, user_token, now).at(now) for one in found]
 
 
 def _wanted(found: Sequence[Reached], wanted: Sequence[str]) -> list[Reached]:

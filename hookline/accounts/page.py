@@ -19,7 +19,10 @@ def document(account: Account) -> dict[str, Any]:
         name: format_time(value) if isinstance(value, datetime) else value
         for name, value in account._asdict().items()
     }
-    return told | {"missing_scopes": account.missing_scopes}
+    return told | {
+        "ends_at": account.ends_at and format_time(account.ends_at),
+        "missing_scopes": account.missing_scopes,
+    }
 
 
 def show_all(accounts: Sequence[Account], now: datetime) -> None:

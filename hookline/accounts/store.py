@@ -8,7 +8,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hookline.accounts.account import Account, state_at
+from hookline.accounts.account import Account
 from hookline.accounts.meta import Reached, UserToken
 from runtime.database import transaction
 from runtime.vault import Vault
@@ -24,7 +24,7 @@ _RELEASE: Final = text(
 
 def account_of(found: Reached, token: UserToken, now: datetime) -> Account:
     """The row of an account that is connected now."""
-    account = Account(
+    return Account(
         account_id=found.account_id,
         username=found.username,
         page_id=found.page_id,
@@ -43,7 +43,6 @@ def account_of(found: Reached, token: UserToken, now: datetime) -> Account:
         state_changed_at=now,
         checked_at=now,
     )
-    return account._replace(state=state_at(now, account.ends_at))
 
 
 async def connect(

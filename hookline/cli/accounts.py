@@ -147,7 +147,8 @@ def _all(data: "Data") -> "list[Account]":
 async def _read(engine: "AsyncEngine", _: "OperatorSettings") -> "list[Account]":
     from hookline.accounts.store import all_accounts
 
-    return await all_accounts(engine)
+    now = datetime.now(UTC)
+    return [account.at(now) for account in await all_accounts(engine)]
 
 
 async def _remove(engine: "AsyncEngine", account_id: str) -> None:

@@ -63,6 +63,8 @@ def _name(one: Standing) -> str:
 
 def _state(one: Standing) -> Text:
     told = [one.state.replace("_", " ")]
+    if one.state == "expiring" and one.ends_at:
+        told.append(f"in {_duration(one.ends_at - one.at)}")
     if one.state_reason:
         told.append(f"({one.state_reason})")
     told += [f"no {endpoint}: {reason}" for endpoint, reason in one.parked_endpoints.items()]

@@ -8,33 +8,22 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from runtime.database import transaction
-from schemas.tables import SCHEMA
+from schemas.tables import ANALYTICS, SCHEMA
 
 PARKED_STATES: Final = ("parked", "removed", "not_connected")
 """Nothing is read for an account in one of these: a person has to connect it."""
 
 _STANDINGS: Final = text(f"""
-SELECT now() AS at, coalesce(t.account_id, a.account_id) AS account_id, a.username,
-    coalesce(a.state, 'not_connected') AS state, a.state_reason,
-    coalesce(a.parked_endpoints, '{{}}') AS parked_endpoints,
-    coalesce(t.waiting, 0) AS waiting, coalesce(t.due, 0) AS due, t.oldest_at, t.next_at,
-    coalesce(r.read_last_hour, 0) AS read_last_hour, u.used_percent, u.blocked_until
-FROM (
-    SELECT account_id, count(*) AS waiting, count(*) FILTER (WHERE due_at <= now()) AS due,
-        min(created_at) AS oldest_at, min(due_at) AS next_at
-    FROM {SCHEMA}.enrichment_tasks GROUP BY account_id
-) AS t
-FULL JOIN {SCHEMA}.accounts AS a ON a.account_id = t.account_id
+SELECT now() AS at, account_id, username, state, state_reason,
+    coalesce(parked_endpoints, '{{}}') AS parked_endpoints, ends_at,
+    reads_waiting, reads_due, waiting_since, next_due_at,
+    coalesce(read_last_hour, 0) AS read_last_hour, used_percent, blocked_until
+FROM {ANALYTICS}.account_health
 LEFT JOIN (
     SELECT account_id, count(*) AS read_last_hour FROM {SCHEMA}.graph_reads
     WHERE read_at > now() - interval '1 hour' GROUP BY account_id
-) AS r ON r.account_id = coalesce(t.account_id, a.account_id)
-LEFT JOIN (
-    SELECT account_id, max(used_percent) AS used_percent,
-        max(blocked_until) FILTER (WHERE blocked_until > now()) AS blocked_until
-    FROM {SCHEMA}.graph_usage WHERE pool = 'account' GROUP BY account_id
-) AS u ON u.account_id = coalesce(t.account_id, a.account_id)
-ORDER BY waiting DESC, account_id
+) AS r USING (account_id)
+ORDER BY reads_waiting DESC, account_id
 """)  # noqa: S608
 
 
@@ -47,6 +36,7 @@ class Standing(NamedTuple):
     state: str
     state_reason: str | None
     parked_endpoints: dict[str, str]
+    ends_at: datetime | None
     waiting: int
     due: int
     oldest_at: datetime | None

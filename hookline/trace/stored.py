@@ -79,7 +79,7 @@ SELECT t.event_id, t.endpoint, t.object_id, t.created_at, t.due_at, t.attempts, 
     t.answered_at,
     CASE
         WHEN a.account_id IS NULL THEN 'not_connected'
-        WHEN a.state NOT IN ('active', 'expiring') THEN coalesce(a.state_reason, a.state)
+        WHEN a.state <> 'active' THEN coalesce(a.state_reason, a.state)
         ELSE a.parked_endpoints ->> t.endpoint
     END
 FROM hookline.enrichment_tasks AS t LEFT JOIN hookline.accounts AS a USING (account_id)

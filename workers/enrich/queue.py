@@ -23,7 +23,7 @@ _KEY: Final = ", ".join(TaskKey._fields)
 _TASK: Final = ", ".join(f"t.{name}" for name in Task._fields)
 _SAME: Final = " AND ".join(f"t.{name} = rows.{name}" for name in TaskKey._fields)
 _FREE: Final = "t.answered_at IS NULL AND (t.leased_until IS NULL OR t.leased_until < now())"
-_OPEN: Final = "a.state IN ('active', 'expiring')"
+_OPEN: Final = "a.state = 'active'"
 
 _PUT: Final = BulkStatement(
     {**column_types(enrichment_tasks, NewTask._fields[:-1]), "known_since": "timestamptz"},

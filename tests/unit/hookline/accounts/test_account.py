@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hookline.accounts.account import NEEDED_SCOPES, NOTICE, Account, state_at
+from hookline.accounts.account import NEEDED_SCOPES, NOTICE, Account
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ACCOUNT, PAGE = "17841400000000001", "1755847768034402"
@@ -55,9 +55,15 @@ def test_what_was_not_granted_is_named() -> None:
 
 @given(st.none() | st.timedeltas(timedelta(days=-9), timedelta(days=99)))
 def test_the_state_of_a_token_that_works(left: timedelta | None) -> None:
-    """It is told a week ahead that somebody has to connect the account again."""
-    found = state_at(NOW, None if left is None else NOW + left)
-    assert found == ("expiring" if left is not None and left < NOTICE else "active")
+    """It is told a week ahead that somebody has to connect the account again, and from then on."""
+    found = account(data_access_expires_at=None if left is None else NOW + left).at(NOW)
+    assert found.state == ("expiring" if left is not None and left < NOTICE else "active")
+
+
+@pytest.mark.parametrize("state", ["parked", "removed"])
+def test_what_is_not_read_does_not_expire(state: str) -> None:
+    """It has to be connected again now."""
+    assert account(state=state, expires_at=NOW).at(NOW).state == state
 
 
 def test_what_ends_first_counts() -> None:

@@ -21,6 +21,7 @@ def standing(**told: object) -> Standing:
         "state": "active",
         "state_reason": None,
         "parked_endpoints": {},
+        "ends_at": None,
         "waiting": 0,
         "due": 0,
         "oldest_at": None,
