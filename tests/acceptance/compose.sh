@@ -1,22 +1,26 @@
 #!/usr/bin/env bash
 # Runs docker-compose.yml for real, from build to removal: what every acknowledged delivery must
-# become, three replicas, killed containers, a clean stop, and what the containers may not do.
+# become, enrichment from a simulated Graph API, replicas, killed containers, a clean stop, and what
+# the containers may not do.
 # Needs a Docker-compatible engine with compose as `docker compose`, and `make setup`. Has its own
 # project, port, secrets and image tag: a stack that is up already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 python=${PYTHON:-.venv/bin/python}
-workers=(archive dedupe persist)
+workers=(archive dedupe persist enrich)
 ours=(ingest "${workers[@]}")
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/hookline-compose.XXXXXX")
 port=${HOOKLINE_TEST_PORT:-18080}
 url=http://127.0.0.1:$port
+graph_port=${HOOKLINE_TEST_GRAPH_PORT:-18090}
 worker_memory_mib=150
+token_form='EAA[0-9A-Za-z]{20}'
 
 export COMPOSE_PROJECT_NAME=hookline-acceptance
 export HOOKLINE_TAG=acceptance
 export HOOKLINE_PUBLISH=127.0.0.1:$port
+export HOOKLINE_GRAPH_PUBLISH=127.0.0.1:$graph_port
 export HOOKLINE_SECRETS_DIR=$scratch/secrets
 
 passed() {
@@ -112,6 +116,53 @@ complete() {
   }
 }
 
+enriched() {
+  psql <<'SQL' >"$scratch/unenriched" 2>&1 && [[ ! -s $scratch/unenriched ]]
+WITH rows AS (
+  SELECT 'comments' AS view, enrichment_status, enrichment_reason,
+    commented_at IS NOT NULL AND (media_posted_at IS NOT NULL OR canonical_media_id IS NULL) AS told
+  FROM analytics.comments
+  UNION ALL
+  SELECT 'mentions', enrichment_status, enrichment_reason, mentioned_at IS NOT NULL AND text IS NOT NULL
+  FROM analytics.mentions
+)
+SELECT view, enrichment_status, enrichment_reason, count(*) FROM rows
+WHERE enrichment_status IS DISTINCT FROM 'done'
+  AND enrichment_reason IS DISTINCT FROM 'not_found_or_no_permission'
+GROUP BY 1, 2, 3
+UNION ALL
+SELECT view, 'done', 'without what only the Graph API tells', count(*) FROM rows
+WHERE enrichment_status = 'done' AND NOT told GROUP BY 1
+UNION ALL
+SELECT view, 'none is done', '', 0 FROM rows
+GROUP BY 1 HAVING count(*) FILTER (WHERE enrichment_status = 'done') = 0;
+SQL
+}
+
+# Every row is as far enriched as it will be for now, and holds what only the Graph API tells.
+all_enriched() {
+  within "$1" enriched || {
+    cat "$scratch/unenriched" >&2
+    failed "rows are not enriched"
+  }
+}
+
+# each_worked SERVICE REPLICAS METRIC: each of them has counted something.
+each_worked() {
+  local number
+  for ((number = 1; number <= $2; number++)); do
+    docker compose exec -T --index "$number" "$1" python -c "
+import urllib.request
+page = urllib.request.urlopen('http://127.0.0.1:9464/metrics', timeout=5).read().decode()
+done = sum(float(line.split()[-1]) for line in page.splitlines() if line.startswith('$3{'))
+raise SystemExit(done == 0)" || failed "replica $number of $1 had nothing to do"
+  done
+}
+
+goes_out() {
+  docker compose exec -T "$1" cat /proc/net/route | grep -qE '^\S+\s+00000000\s'
+}
+
 memory() {
   containers "$@" | xargs docker stats --no-stream --format '{{.Name}} {{.MemUsage}}'
 }
@@ -145,24 +196,11 @@ done
 if docker compose exec -T ingest python -c "import socket; socket.create_connection(('postgres', 5432), 2)" 2>/dev/null; then
   failed "ingest reaches the database"
 fi
-passed "nobody is root, root file systems are read-only, only ingest has a port and it reaches no database"
-
-for container in $(containers); do
-  docker inspect "$container"
-  docker logs "$container" 2>&1
-done >"$scratch/visible"
-for container in $(docker compose ps --quiet --status running); do
-  docker top "$container" -ww -eo pid,args
-done >>"$scratch/visible"
-[[ $(grep -c 'hookline worker' "$scratch/visible") -ge 3 ]] || failed "the process lists could not be read"
-docker image history --no-trunc hookline-ingest:acceptance >>"$scratch/visible"
-docker image history --no-trunc hookline-workers:acceptance >>"$scratch/visible"
-for secret in "$(cut -d : -f 2 "$HOOKLINE_SECRETS_DIR/app_secrets")" \
-  "$(cat "$HOOKLINE_SECRETS_DIR/verify_token")" "$(cat "$HOOKLINE_SECRETS_DIR/postgres_password")"; do
-  [[ ${#secret} -ge 32 ]] || failed "a secret is too short to be searched for"
-  ! grep -qF "$secret" "$scratch/visible" || failed "a secret is in an environment, a process list, a log or an image"
+goes_out enrich || failed "enrich cannot go out"
+for service in kafka postgres archive dedupe persist; do
+  ! goes_out "$service" || failed "$service can go out"
 done
-passed "no secret in environments, process lists, logs and images"
+passed "nobody is root, root file systems are read-only, only ingest has a port and it reaches no database, only enrich calls out"
 
 "$python" - "$url" "$HOOKLINE_SECRETS_DIR/verify_token" <<'PYTHON' || failed "handshake"
 import sys
@@ -188,14 +226,34 @@ up --scale dedupe=3
 [[ $(containers dedupe | wc -l) == 3 ]] || failed "there are not 3 replicas of dedupe"
 send 2 800
 complete 60
-for number in 1 2 3; do
-  docker compose exec -T --index "$number" dedupe python -c "
-import urllib.request
-page = urllib.request.urlopen('http://127.0.0.1:9464/metrics', timeout=5).read().decode()
-done = sum(float(line.split()[-1]) for line in page.splitlines() if line.startswith('hookline_changes_total{'))
-raise SystemExit(done == 0)" || failed "replica $number of dedupe had nothing to do"
-done
+each_worked dedupe 3 hookline_changes_total
 passed "3 replicas of dedupe, each with work: $(summary)"
+
+# --- Enrichment, from a simulated Graph API
+
+export HOOKLINE_GRAPH_URL=http://graph:8090
+quietly graph docker compose up --detach --wait graph
+up --scale dedupe=3 --scale enrich=2
+[[ $(containers enrich | wc -l) == 2 ]] || failed "there are not 2 replicas of enrich"
+"$python" - "http://127.0.0.1:$graph_port/_simulator/token" >"$scratch/token" <<'PYTHON' || failed "the token"
+import sys
+from urllib.request import urlopen
+
+with urlopen(sys.argv[1], timeout=10) as answer:
+    print(answer.read().decode())
+PYTHON
+quietly connect docker compose run --rm --no-TTY hookline accounts connect --token-file - <"$scratch/token"
+quietly accounts docker compose run --rm --no-TTY hookline accounts list
+quietly simulate docker compose run --rm --no-TTY simulate send --seed 7 --deliveries 600 \
+  --graph http://graph:8090 --allow-remote
+sent+=("7:600")
+complete 60
+all_enriched 90
+each_worked enrich 2 hookline_graph_calls_total
+quietly status docker compose run --rm --no-TTY hookline enrichment status
+passed "accounts connected, all rows enriched by 2 replicas of enrich, those from before too: $(psql --command "
+SELECT string_agg(rows || ' ' || enrichment_status, ', ') FROM (
+  SELECT enrichment_status, count(*) AS rows FROM analytics.comments GROUP BY 1) AS counted")"
 
 # --- Faults, while deliveries arrive
 
@@ -237,6 +295,32 @@ for service in kafka postgres; do
   passed "$service killed and started again, complete $((SECONDS - began)) s after its start: $(summary)"
 done
 
+all_enriched 120
+passed "what came meanwhile is enriched too"
+
+# --- What nobody may see, after all that
+
+for container in $(containers); do
+  docker inspect "$container"
+  docker logs "$container" 2>&1
+done >"$scratch/visible"
+for container in $(docker compose ps --quiet --status running); do
+  docker top "$container" -ww -eo pid,args
+done >>"$scratch/visible"
+[[ $(grep -c 'hookline worker' "$scratch/visible") -ge 3 ]] || failed "the process lists could not be read"
+docker image history --no-trunc hookline-ingest:acceptance >>"$scratch/visible"
+docker image history --no-trunc hookline-workers:acceptance >>"$scratch/visible"
+for secret in "$(cut -d : -f 2 "$HOOKLINE_SECRETS_DIR/app_secrets")" \
+  "$(cat "$HOOKLINE_SECRETS_DIR/verify_token")" "$(cat "$HOOKLINE_SECRETS_DIR/postgres_password")" \
+  "$(cat "$HOOKLINE_SECRETS_DIR/vault_keys")" "$(cat "$scratch/token")"; do
+  [[ ${#secret} -ge 32 ]] || failed "a secret is too short to be searched for"
+  ! grep -qF "$secret" "$scratch/visible" || failed "a secret is in an environment, a process list, a log or an image"
+done
+# Tokens of Pages, and the one that lives for 60 days.
+grep -qE "$token_form" "$scratch/token" || failed "tokens are not searched for by their form"
+! grep -qE "$token_form" "$scratch/visible" || failed "a token is in an environment, a process list, a log or an image"
+passed "no secret and no token in environments, process lists, logs and images"
+
 # --- Stop, start again, remove
 
 memory "${ours[@]}" >>"$scratch/memory"
@@ -258,7 +342,7 @@ for container in $(containers "${ours[@]}" postgres); do
 done
 passed "SIGTERM: every service ended with 0 within $((SECONDS - began)) s"
 
-quietly down docker compose down
+quietly down docker compose --profile tools down
 up --scale dedupe=2
 complete 60
 quietly simulate docker compose run --rm --no-TTY simulate send --seed 6 --deliveries 100
