@@ -6,7 +6,7 @@ aiohttp's exceptions carry URLs, so none of them leaves this module, also not as
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final, Self
 
 import aiohttp
@@ -17,7 +17,7 @@ from graph.answers import Answer, answer_to, answers_to
 from graph.errors import Action, GraphUnavailableError
 from graph.proof import appsecret_proof
 from graph.requests import GraphRequest, batch_items
-from graph.versions import outlook
+from graph.versions import end_s, outlook
 from runtime import metrics
 
 MIB: Final = 1024 * 1024
@@ -73,9 +73,7 @@ class Client:
 
     async def __aenter__(self) -> Self:
         """Opens the session, and tells when the version is near its end."""
-        standing = outlook(self._version, datetime.now(UTC).date())
-        if standing.advice is not None:
-            log.warning("graph_version_outlook", state=standing.state, advice=standing.advice)
+        self.tell_version(datetime.now(UTC).date())
         # No proxy and no .netrc from the environment: tokens go to Meta and to nobody else.
         self._session = aiohttp.ClientSession(
             timeout=self._timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
@@ -86,6 +84,14 @@ class Client:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    def tell_version(self, today: date) -> None:
+        """Tells how the version stands on a day: its end, and whether another one answers."""
+        standing = outlook(self._version, today)
+        metrics.GRAPH_VERSION_END.labels(self._version).set(end_s(standing))
+        if standing.advice is not None:
+            log.warning("graph_version_outlook", state=standing.state, advice=standing.advice)
+        self._tell_answering()
 
     async def read(self, request: GraphRequest, credentials: Credentials | None) -> Answer:
         """The answer to one request; without credentials where the request holds them itself.
@@ -197,11 +203,16 @@ class Client:
         self._answering_version = answering
         if answering == self._version:
             log.info("graph_version_as_pinned", pinned=self._version)
-        else:
+        self._tell_answering()
+
+    def _tell_answering(self) -> None:
+        differs = self._answering_version != self._version
+        metrics.GRAPH_VERSION_DIFFERS.labels(self._version).set(differs)
+        if differs:
             log.error(
                 "graph_version_differs",
                 pinned=self._version,
-                answering=answering,
+                answering=self._answering_version,
                 repair="set HOOKLINE_GRAPH_VERSION to a version that is alive",
             )
 

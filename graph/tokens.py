@@ -1,17 +1,23 @@
 """The tokens of connected accounts, opened for a call and never shown."""
 
 import time
+from datetime import datetime
+from math import inf
 from typing import Final, NamedTuple
 
+import structlog
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from runtime.database import transaction
-from runtime.vault import Vault
+from runtime.vault import Vault, VaultError
 from schemas.tables import SCHEMA
 
 MAX_AGE_S: Final = 15.0
 """So long after an account was connected anew, removed or parked elsewhere we may not know it."""
+
+TELL_INTERVAL_S: Final = 3600.0
+"""Between two times that it is told that a token cannot be used."""
 
 _ACCOUNT: Final = text(
     f"SELECT app_id, user_token FROM {SCHEMA}.accounts "  # noqa: S608
@@ -31,6 +37,13 @@ _PARK_ENDPOINT: Final = text(
     "|| jsonb_build_object(CAST(:endpoint AS text), CAST(:reason AS text)) "
     "WHERE account_id = :account_id AND user_token = :sealed"
 )
+
+_ENDS: Final = text(
+    "SELECT account_id, least(expires_at, data_access_expires_at) "  # noqa: S608
+    f"FROM {SCHEMA}.accounts WHERE state = 'active' ORDER BY account_id"
+)
+
+log = structlog.get_logger()
 
 
 class Token(NamedTuple):
@@ -57,12 +70,13 @@ class Tokens:
         self._vault = vault
         self._secrets = dict(reversed(secrets_by_app))  # the first secret of an app is its newest
         self._known: dict[str, tuple[float, Token | None]] = {}
+        self._told_s: dict[bytes, float] = {}
 
     async def of(self, account_id: str) -> Token | None:
-        """The account's user token; None when it is not connected, parked, or of another app.
+        """The account's user token. None when it is not connected, or parked; and when the token
+        is of another app or no key opens it, which the log tells.
 
         Raises:
-            VaultError: no key of the vault opens it.
             RetryError: PostgreSQL is away.
         """
         known_at_s, token = self._known.get(account_id, (0.0, None))
@@ -71,6 +85,15 @@ class Tokens:
             token = await self._read(account_id)
             self._known[account_id] = now_s, token
         return token
+
+    async def ends(self) -> dict[str, datetime | None]:
+        """When the accounts that are read have to be connected again; None when that is not known.
+
+        Raises:
+            RetryError: PostgreSQL is away.
+        """
+        async with transaction(self._engine) as connection:
+            return {row[0]: row[1] for row in await connection.execute(_ENDS)}
 
     async def park(self, token: Token, reason: str) -> None:
         """The account makes no more calls with this token: a person has to connect it anew."""
@@ -83,7 +106,9 @@ class Tokens:
     async def _park(self, statement: TextClause, token: Token, **told: str) -> None:
         async with transaction(self._engine) as connection:
             values = {"account_id": token.account_id, "sealed": token.sealed, **told}
-            await connection.execute(statement, values)
+            parked = (await connection.execute(statement, values)).rowcount > 0
+        if parked:
+            log.error("account_parked", account=token.account_id, **told)
         self._known.pop(token.account_id, None)
 
     async def _read(self, account_id: str) -> Token | None:
@@ -94,6 +119,17 @@ class Tokens:
 
     def _token(self, account_id: str, app_id: str, sealed: bytes) -> Token | None:
         secret = self._secrets.get(app_id)
-        if secret is None:
-            return None
-        return Token(account_id, app_id, secret, self._vault.open(sealed), sealed)
+        try:
+            if secret is not None:
+                return Token(account_id, app_id, secret, self._vault.open(sealed), sealed)
+            self._tell_unusable(account_id, sealed, f"HOOKLINE_APP_SECRETS lacks app {app_id}")
+        except VaultError as error:
+            self._tell_unusable(account_id, sealed, str(error))
+        return None
+
+    def _tell_unusable(self, account_id: str, sealed: bytes, why: str) -> None:
+        """What is to be read for the account waits, and must not fill the log meanwhile."""
+        now_s = time.monotonic()
+        if now_s - self._told_s.get(sealed, -inf) > TELL_INTERVAL_S:
+            self._told_s[sealed] = now_s
+            log.error("token_unusable", account=account_id, why=why)

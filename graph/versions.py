@@ -1,7 +1,8 @@
 """Versions of the Graph API: how long each answers, and when to move on. Pure."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from math import inf
 from typing import Final, Literal, TypeAlias
 
 ENDS: Final[dict[str, date | None]] = {
@@ -53,6 +54,11 @@ def outlook(version: str, today: date) -> Outlook:
         days = (ends - today).days
         return Outlook("ends_soon", ends, f"{version} ends on {ends}, in {days} days: {move}")
     return Outlook("ended", ends, f"{version} ended on {ends}, and another one answers: {move}")
+
+
+def end_s(of: Outlook) -> float:
+    """When a version ends, in Unix seconds; infinite when that is not known."""
+    return datetime.combine(of.ends, time(), UTC).timestamp() if of.ends else inf
 
 
 def _longest() -> str:

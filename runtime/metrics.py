@@ -81,6 +81,22 @@ GRAPH_CALLS: Final = Counter(
     "Graph API calls by what came of them: ok, what is to be done, or why there was no answer.",
     ["endpoint", "result"],
 )
+GRAPH_VERSION_DIFFERS: Final = Gauge(
+    names.GRAPH_VERSION_DIFFERS,
+    "1 while the Graph API answers at another version than the pinned one.",
+    ["version"],
+)
+GRAPH_VERSION_END: Final = Gauge(
+    names.GRAPH_VERSION_END,
+    "When the pinned Graph API version ends, in Unix seconds; +Inf when that is not known.",
+    ["version"],
+)
+ACCOUNT_END: Final = Gauge(
+    names.ACCOUNT_END,
+    "When an account that is read has to be connected again at the latest, in Unix seconds; +Inf "
+    "when it does not end.",
+    ["account"],
+)
 
 
 def render() -> bytes:

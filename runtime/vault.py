@@ -1,9 +1,16 @@
 """Tokens at rest: encrypted with the first of the vault's keys, readable with any of them."""
 
+from typing import Final
+
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from runtime.errors import HooklineError
 from schemas.settings import VaultSettings
+
+UNOPENED: Final = (
+    "No key of HOOKLINE_VAULT_KEYS opens a stored token. Add the key that it was encrypted with, "
+    "behind the others; if that is lost, connect the account again."
+)
 
 
 class VaultError(HooklineError):
@@ -32,7 +39,7 @@ class Vault:
         try:
             return self._fernet.decrypt(sealed).decode()
         except InvalidToken as error:
-            raise VaultError("no key of HOOKLINE_VAULT_KEYS opens a token") from error
+            raise VaultError(UNOPENED) from error
 
     def reseal(self, sealed: bytes) -> bytes:
         """The same token, encrypted with the first key.
@@ -43,7 +50,7 @@ class Vault:
         try:
             return self._fernet.rotate(sealed)
         except InvalidToken as error:
-            raise VaultError("no key of HOOKLINE_VAULT_KEYS opens a token") from error
+            raise VaultError(UNOPENED) from error
 
 
 def new_key() -> str:

@@ -21,6 +21,13 @@ METRICS: dict[str, tuple[MetricWrapperBase, type[MetricWrapperBase], tuple[str, 
     "hookline_breaker_open": (metrics.BREAKER_OPEN, Gauge, ("stage",)),
     "hookline_gaps_total": (metrics.GAPS, Counter, ("topic", "group")),
     "hookline_graph_calls_total": (metrics.GRAPH_CALLS, Counter, ("endpoint", "result")),
+    "hookline_graph_version_differs": (metrics.GRAPH_VERSION_DIFFERS, Gauge, ("version",)),
+    "hookline_graph_version_end_timestamp_seconds": (
+        metrics.GRAPH_VERSION_END,
+        Gauge,
+        ("version",),
+    ),
+    "hookline_account_end_timestamp_seconds": (metrics.ACCOUNT_END, Gauge, ("account",)),
     "hookline_last_delivery_timestamp_seconds": (metrics.LAST_DELIVERY, Gauge, ("account",)),
 }
 

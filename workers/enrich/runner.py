@@ -20,7 +20,6 @@ from graph.tokens import Token, Tokens
 from runtime.errors import KafkaUnavailableError
 from runtime.publisher import Publisher
 from runtime.retry import Retry
-from runtime.vault import VaultError
 from schemas.enriched import Read
 from schemas.settings import GraphSettings
 from workers.enrich.deferral import Step, after_answer, after_silence, is_silence
@@ -107,11 +106,7 @@ class Runner:
             urgent = due.priority in LIVE
             if self._closed.get((due.account_id, urgent), _NEVER) > datetime.now(UTC):
                 continue
-            try:
-                token = await self._tokens.of(due.account_id)
-            except VaultError as error:
-                log.error("token_not_opened", account=due.account_id, reason=error.reason)
-                continue
+            token = await self._tokens.of(due.account_id)
             if token is not None and await self._call(due, token, urgent=urgent):
                 return True
         return False
@@ -173,7 +168,6 @@ class Runner:
             else:
                 continue
             parked.add(verdict.reason)
-            log.error("account_parked", account=token.account_id, reason=verdict.reason)
 
     async def _publish(self, reads: Sequence[Recorded]) -> None:
         """Published, the tasks end. Where Kafka is away, whoever tidies up does it later."""

@@ -17,6 +17,7 @@ from schemas.settings import EnrichSettings
 from workers.enrich.handler import EnrichHandler
 from workers.enrich.queue import Queue
 from workers.enrich.runner import PUBLISH_TIMEOUT_S, Runner
+from workers.enrich.watch import Watch
 
 LEASE_MARGIN_S: Final = 20.0
 
@@ -36,10 +37,11 @@ async def run_beside(
     async with Client(
         settings.graph_url, settings.graph_version, settings.graph_timeout_s
     ) as client:
+        tokens = Tokens(engine, Vault(settings), settings.secrets_by_app())
         runner = Runner(
             Queue(engine, lease_s),
             client,
-            Tokens(engine, Vault(settings), settings.secrets_by_app()),
+            tokens,
             Ledger(
                 engine,
                 settings.graph_target_utilisation,
@@ -49,4 +51,6 @@ async def run_beside(
             retry,
             settings,
         )
-        await runner.run(handler.some, stop)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(runner.run(handler.some, stop))
+            group.create_task(Watch(client, tokens, retry).run(stop))
