@@ -76,7 +76,7 @@ def test_topics_apply_makes_exactly_these() -> None:
         (
             "archive",
             {"instagram.dead_letters", *(f"instagram.raw.{name}" for name in NAMES)},
-            set(),
+            {f"instagram.raw.{name}" for name in NAMES},
         ),
         (
             "dedupe",

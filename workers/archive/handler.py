@@ -43,7 +43,7 @@ class ArchiveHandler:
 
     name = "archive"
     topics = (*RAW_TOPICS, DEAD_LETTERS)
-    publishes_to = ()
+    publishes_to = tuple(RAW_TOPICS)
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
