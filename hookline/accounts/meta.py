@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from graph.answers import Answer
 from graph.client import Client, Credentials
-from graph.errors import GraphUnavailableError
+from graph.errors import Action, GraphUnavailableError
 from graph.requests import GraphRequest, accounts_page, debug_token, token_exchange
 from runtime.errors import DependencyError, HooklineError
 from schemas.splitting import id_text
@@ -166,7 +166,12 @@ async def _answer(
     credentials: Credentials | None,
     refused: list[str] | None = None,
 ) -> Answer:
-    """The answer; a refusal goes to `refused` where that is given."""
+    """The answer; a refusal goes to `refused` where that is given.
+
+    Raises:
+        RefusedError: Meta refuses the call.
+        DependencyError: there is no answer now.
+    """
     try:
         answer = await client.read(request, credentials)
     except GraphUnavailableError as error:
@@ -174,6 +179,8 @@ async def _answer(
     if answer.verdict is not None:
         code = f", code {answer.error.code}" if answer.error else ""
         told = f"{answer.verdict.reason}{code}"
+        if answer.verdict.action in (Action.RETRY, Action.WAIT):
+            raise DependencyError(f"The Graph API does not answer now ({told}). Try again later.")
         if refused is None:
             raise RefusedError(f"Meta refused {request.endpoint}: {told}.")
         refused.append(told)

@@ -3,21 +3,24 @@
 # ruff: noqa: PLC0415 - imports wait for the command: help must come at once
 
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from hookline.cli.database import run, run_with
+from hookline.cli.database import run_with
 from hookline.cli.options import AsJson, Data, DryRun, Yes, confirm, print_json
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from hookline.accounts.account import Account
-    from schemas.settings import AccountsSettings, OperatorSettings
+    from schemas.settings import AccountsSettings, DatabaseSettings
 
 MAX_TOKEN_CHARACTERS = 4096
+
+Result = TypeVar("Result")
 
 app = typer.Typer(no_args_is_help=True, help="Instagram accounts and their tokens.")
 
@@ -91,7 +94,7 @@ def remove(
     found = _one(account_id, _all(data))
     if not dry_run:
         confirm(f"Forget the tokens of {found.account_id} ({found.username})?", yes=yes)
-        run("accounts", data, lambda engine, _: _remove(engine, account_id))
+        _run(data, lambda engine, _: _remove(engine, account_id))
     if as_json:
         print_json({"account_id": account_id, "dry_run": dry_run})
     else:
@@ -141,10 +144,19 @@ def _token(file: str | None) -> str:
 
 
 def _all(data: "Data") -> "list[Account]":
-    return run("accounts", data, _read)
+    return _run(data, _read)
 
 
-async def _read(engine: "AsyncEngine", _: "OperatorSettings") -> "list[Account]":
+def _run(
+    data: "Data", main: "Callable[[AsyncEngine, DatabaseSettings], Awaitable[Result]]"
+) -> "Result":
+    """What `main` gives; it needs no Graph API and no key."""
+    from schemas.settings import DatabaseSettings
+
+    return run_with(DatabaseSettings, "accounts", data, main)
+
+
+async def _read(engine: "AsyncEngine", _: "DatabaseSettings") -> "list[Account]":
     from hookline.accounts.store import all_accounts
 
     now = datetime.now(UTC)

@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - imports wait for the command: help must come at once
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -45,12 +46,15 @@ def run_with(
         SettingsError: settings are missing or wrong.
         DependencyError: PostgreSQL cannot be reached, went away, or is behind.
     """
+    from runtime import logs
     from runtime.configuration import load
     from runtime.database import dispose, new_engine, require_revision
     from runtime.errors import DatabaseUnavailableError, DependencyError
 
     use(data)
     settings = load(model)
+    logs.configure(settings, verb)  # standard output is for what the verb prints
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # as in hookline.__main__
 
     async def connected() -> Result:
         engine = new_engine(settings, verb, command_timeout_s=command_timeout_s)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from hookline.cli.database import run
+from hookline.cli.database import run_with
 from hookline.cli.options import AsJson, Data, print_json
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from hookline.enrichment.standing import Standing
-    from schemas.settings import OperatorSettings
+    from schemas.settings import DatabaseSettings
 
 app = typer.Typer(no_args_is_help=True, help="What the Graph API is still to be asked for.")
 
@@ -26,8 +26,10 @@ def enrichment() -> None:
 @app.command("status")
 def status(*, as_json: AsJson = False, data: Data = None) -> None:
     """Show what waits, for which accounts, and when it will be done. Reads only."""
-    found = run("enrichment", data, _standings)
     from hookline.enrichment.page import document, show
+    from schemas.settings import DatabaseSettings
+
+    found = run_with(DatabaseSettings, "enrichment", data, _standings)
 
     if as_json:
         print_json(document(found))
@@ -35,7 +37,7 @@ def status(*, as_json: AsJson = False, data: Data = None) -> None:
         show(found)
 
 
-async def _standings(engine: "AsyncEngine", _: "OperatorSettings") -> "list[Standing]":
+async def _standings(engine: "AsyncEngine", _: "DatabaseSettings") -> "list[Standing]":
     from hookline.enrichment.standing import standings
 
     return await standings(engine)
