@@ -31,7 +31,8 @@ WHERE state IN ('active', 'expiring') AND NOT parked_endpoints ? task.endpoint
     AND (first_ambiguous_at IS NULL OR answered_at IS NOT NULL)
 """
 
-DRAIN_TIMEOUT_S: Final = 120.0
+DRAIN_TIMEOUT_S: Final = 240.0
+"""A delivery that some of its topics lack is completed within two minutes."""
 PAUSE_S: Final = 0.5
 
 
@@ -44,7 +45,7 @@ async def drained(kafka_bootstrap: str, database_url: str) -> None:
     everything is read that the Graph API will tell now.
 
     Raises:
-        NotDrainedError: not within two minutes; the message tells what is left.
+        NotDrainedError: not within four minutes; the message tells what is left.
     """
     left = "nothing was looked at"
     try:
