@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import typer
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -48,7 +49,8 @@ class Operation:
 async def recorded(
     engine: AsyncEngine, verb: str, arguments: Mapping[str, object]
 ) -> AsyncIterator[Operation]:
-    """An operation with its audit row: `running`, then `done`, `failed` or `stopped`.
+    """An operation with its audit row: `running`, then `done`, `failed` or, by the operator,
+    `stopped`.
 
     A row that stays `running` was killed; its checkpoint says how far it came. `arguments` are
     stored as they are, so they hold no secret.
@@ -76,11 +78,11 @@ async def settled(operation: Operation) -> AsyncIterator[None]:
     """Marks how an operation ends, also one that is resumed."""
     try:
         yield
-    except Exception:
-        await operation.save(state="failed", ended_at=datetime.now(UTC))
-        raise
-    except BaseException:  # Ctrl-C, or cancelled
-        await operation.save(state="stopped", ended_at=datetime.now(UTC))
+    except BaseException as error:
+        # By the operator: a no, Ctrl-C, or cancelled.
+        stopped = isinstance(error, typer.Abort) or not isinstance(error, Exception)
+        state = "stopped" if stopped else "failed"
+        await operation.save(state=state, ended_at=datetime.now(UTC))
         raise
     await operation.save(state="done", ended_at=datetime.now(UTC))
 

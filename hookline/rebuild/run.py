@@ -40,7 +40,7 @@ Say = Callable[[str], None]
 """Told what a person may wonder about meanwhile."""
 
 Ask = Callable[[Comparison], None]
-"""Asked before rows are exchanged; raises when they are not to be."""
+"""Asked before rows are exchanged; raises typer.Abort when they are not to be."""
 
 
 @dataclass(frozen=True)

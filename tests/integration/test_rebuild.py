@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import typer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -349,6 +350,20 @@ async def test_the_end_is_shown_before_anything_is_asked(live: AsyncEngine) -> N
         assert (shown[-1].left, shown[-1].read) == (0, DELIVERIES)
 
     await rebuild(live, SWAP, ask, shown.append, lambda _: None)
+
+
+async def test_a_no_stops_it_and_changes_nothing(live: AsyncEngine) -> None:
+    """It is the operator's, as Ctrl-C is, and no failure; what was built is gone on with."""
+    await execute(live, "DELETE FROM hookline.mentions")
+
+    def refuse(_: Comparison) -> None:
+        raise typer.Abort
+
+    with pytest.raises(typer.Abort):
+        await rebuild(live, SWAP, refuse, lambda _: None, lambda _: None)
+    assert await rows(live, "SELECT count(*) FROM hookline.mentions") == [(0,)]
+    assert await rows(live, "SELECT state FROM hookline.operations") == [("stopped",)]
+    assert (await run(live, SWAP)).resumed
 
 
 async def test_each_run_has_its_row_in_the_audit(live: AsyncEngine) -> None:
