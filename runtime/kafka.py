@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.helpers import create_ssl_context
 
 from runtime.errors import DependencyError, TopicsMissingError
+from runtime.kafka_connection import expect_closed_transports
 from schemas.settings import KafkaSettings
 from schemas.topics import max_record_bytes
 
@@ -50,6 +51,8 @@ same, so a reader that holds large ones pauses."""
 
 FETCH_BYTES: Final = 8 * 1024 * 1024
 
+
+expect_closed_transports()
 
 log = structlog.get_logger()
 
@@ -117,7 +120,9 @@ def new_consumer(settings: KafkaSettings, group: str) -> AIOKafkaConsumer:
 
 def has_failed(consumer: AIOKafkaConsumer) -> bool:
     """Whether nothing will come from a consumer any more, which it does not say by itself."""
-    return bool(consumer._fetcher.error_future.done())  # noqa: SLF001  # no public way to ask
+    # No public way to ask.
+    fetcher, metadata = consumer._fetcher.error_future, consumer._client._sync_task  # noqa: SLF001
+    return bool(fetcher.done() or metadata.done())
 
 
 async def require_topics(producer: AIOKafkaProducer, topics: Iterable[str]) -> None:

@@ -159,8 +159,7 @@ class Publisher:
         if self._late_topics:
             self._start_replacing(None)
             return self
-        self._generation = _Generation(await self._opened())
-        self._usable.set()
+        self._adopt(await self._opened())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -344,6 +343,20 @@ class Publisher:
             log.warning("producer_replaced")
             self._start_replacing(generation)
 
+    def _adopt(self, producer: AIOKafkaProducer) -> None:
+        """From now on everything goes through this one."""
+        generation = self._generation = _Generation(producer)
+        self._usable.set()
+        metadata: asyncio.Task[None] = producer.client._sync_task  # noqa: SLF001  # no public way
+        metadata.add_done_callback(lambda ended: self._metadata_ended(generation, ended))
+
+    def _metadata_ended(self, generation: _Generation, ended: asyncio.Task[None]) -> None:
+        """A producer that hears nothing of the cluster waits for ever once it has lost a broker."""
+        if not ended.cancelled():  # else it is being stopped
+            log.warning("producer_metadata_ended", error=type(ended.exception()).__name__)
+            self._give_up(generation)
+            generation.give_up()
+
     def _start_replacing(self, generation: _Generation | None) -> None:
         replacing = asyncio.create_task(self._replace(generation))
         self._replacing.add(replacing)
@@ -359,8 +372,7 @@ class Publisher:
                 reason = getattr(error, "reason", type(error).__name__)
                 log.warning("producer_not_started", reason=reason)
                 await asyncio.sleep(RESTART_DELAY_S)
-        self._generation = _Generation(producer)
-        self._usable.set()
+        self._adopt(producer)
         if generation is not None:
             self._retired.add(generation)
             await self._retire(generation)

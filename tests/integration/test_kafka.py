@@ -5,10 +5,15 @@ import uuid
 from collections.abc import AsyncIterator
 
 import pytest
+import uvloop
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.conn import create_conn
+from aiokafka.errors import KafkaConnectionError
+from aiokafka.protocol.metadata import MetadataRequest
 
 from runtime.errors import DependencyError, TopicsMissingError
 from runtime.kafka import (
+    has_failed,
     new_consumer,
     new_producer,
     partition_counts,
@@ -90,3 +95,67 @@ async def test_the_largest_body_passes_a_slow_line(broker: Broker, proxy: Proxy)
         finally:
             await stop_client(consumer)
     assert len(record.value) == largest
+
+
+async def test_a_connection_that_was_closed_says_so_on_uvloop(broker: Broker) -> None:
+    """As on asyncio's own loop: whoever writes to it hears what aiokafka expects to hear."""
+    host, _, port = broker.bootstrap.rpartition(":")
+
+    async def write_to_a_closed_one() -> None:
+        connection = await create_conn(host, int(port))
+        connection._writer.transport.abort()
+        await asyncio.sleep(0)
+        with pytest.raises(KafkaConnectionError):
+            await connection.send(MetadataRequest([]))
+        assert not connection.connected()
+
+    def on_uvloop() -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(write_to_a_closed_one())
+
+    await asyncio.to_thread(on_uvloop)
+
+
+async def test_a_producer_that_hears_nothing_of_its_cluster_is_replaced(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for it, and the next record goes through another one."""
+    topic = await broker.topic()
+    async with Publisher(KafkaSettings(kafka_bootstrap=broker.bootstrap)) as publisher:
+        await publisher.learn([topic])
+        first = publisher.producer
+
+        async def fail(*_: object) -> None:
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr(first.client, "_metadata_update", fail)
+        first.client.force_metadata_update()
+        async with asyncio.timeout(TIMEOUT_S):
+            while publisher.usable:
+                await asyncio.sleep(0)
+            await publisher.wait_usable()
+        assert publisher.producer is not first
+        async with asyncio.timeout(TIMEOUT_S):
+            await publisher.publish(OutRecord(topic, b"key", b"value", []))
+
+
+async def test_a_consumer_that_hears_nothing_of_its_cluster_has_failed(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the worker takes another one."""
+    settings = KafkaSettings(kafka_bootstrap=broker.bootstrap)
+    consumer = new_consumer(settings, f"test.{uuid.uuid4().hex}")
+    await start_client(consumer, broker.bootstrap)
+    try:
+        assert not has_failed(consumer)
+
+        async def fail(*_: object) -> None:
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr(consumer._client, "_metadata_update", fail)
+        consumer._client.force_metadata_update()
+        async with asyncio.timeout(TIMEOUT_S):
+            while not has_failed(consumer):
+                await asyncio.sleep(0)
+    finally:
+        await stop_client(consumer)
