@@ -2,9 +2,9 @@
 
 A letter is resolved when its own stage has done its record: the archive has the delivery; dedupe
 has sighted all changes of it, and each is stored, a repeat, or has a letter of a later stage;
-persist's event is stored, or a repeat. Of letters about enrichment nobody can tell it here: they
-end when they are discarded. What failed again stays as it is, so that its newest
-letter alone tells how its change ended, and ends as that one does.
+persist's event is stored, or a repeat. Letters about enrichment: see `enrichment`. What failed
+again stays as it is, so that its newest letter alone tells how its change ended, and ends as that
+one does.
 """
 
 from collections import defaultdict
@@ -17,7 +17,8 @@ from uuid import UUID
 from sqlalchemy import and_, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from hookline.dead_letters.letter import Letter
+from hookline.dead_letters.enrichment import merged, put_down
+from hookline.dead_letters.letter import OF_ONE_EVENT, Letter
 from hookline.dead_letters.selection import (
     is_about,
     letters_where,
@@ -28,7 +29,7 @@ from runtime.database import BulkStatement, transaction
 from schemas.dead_letters import ORIGINAL, State
 from schemas.events import MalformedEventError, decode_event, parse_time
 from schemas.tables import dead_letters
-from schemas.topics import EVENTS_TOPICS, RAW_TOPICS
+from schemas.topics import ENRICHED_TOPICS, RAW_TOPICS
 
 PAGE: Final = 2_000
 
@@ -152,23 +153,44 @@ async def _resolve(connection: AsyncConnection, page: Iterable[Letter]) -> int:
     columns = dead_letters.c
     letters = {one.dead_letter_id: one for one in page if not one.failed_again}
     # What is archived tells itself by its headers, and may be large.
-    event = case((columns.source_topic.in_(EVENTS_TOPICS), columns.value))
-    query = select(columns.dead_letter_id, columns.headers, event)
+    value = case((columns.source_topic.in_(OF_ONE_EVENT), columns.value))
+    query = select(columns.dead_letter_id, columns.headers, value)
     found = await connection.execute(query.where(columns.dead_letter_id.in_(letters)))
-    wanted = [
-        asked
-        for id_, headers, value in found
-        if (asked := wanted_of(letters[id_], headers, value)) is not None
+    wanted: list[Wanted] = []
+    refused: dict[str, bytes] = {}
+    reads: dict[str, bytes] = {}
+    for id_, headers, record in found:
+        letter = letters[id_]
+        if letter.stage == "enrich":
+            refused[id_] = record or b""
+        elif letter.source_topic in ENRICHED_TOPICS:
+            reads[id_] = record or b""
+        elif (asked := wanted_of(letter, headers, record)) is not None:
+            wanted.append(asked)
+    done = [
+        *(await _done(connection, letters, wanted) if wanted else ()),
+        *await put_down(connection, refused),
+        *await merged(connection, reads),
     ]
-    if not wanted:
-        return 0
+    statement = (
+        update(dead_letters)
+        .where(dead_letters.c.dead_letter_id.in_(done), dead_letters.c.state.in_(OPEN))
+        .values(state=State.RESOLVED, state_changed_at=datetime.now(UTC))
+    )
+    return (await connection.execute(statement)).rowcount if done else 0
+
+
+async def _done(
+    connection: AsyncConnection, letters: Mapping[str, Letter], wanted: Sequence[Wanted]
+) -> list[str]:
+    """Those of the letters whose stage has done what is wanted of it."""
     archived = dict(await _ARCHIVED.fetch(connection, [one[:3] for one in wanted]))
     sighted: defaultdict[str, list[Sighted]] = defaultdict(list)
     for dead_letter_id, *told in await _SIGHTED.fetch(connection, wanted):
         sighted[dead_letter_id].append(Sighted(*told))
     changes = [change for some in sighted.values() for change in some]
     stored = await _stored(connection, changes)
-    done = [
+    return [
         one.dead_letter_id
         for one in wanted
         if is_done(
@@ -179,12 +201,6 @@ async def _resolve(connection: AsyncConnection, page: Iterable[Letter]) -> int:
             stored,
         )
     ]
-    statement = (
-        update(dead_letters)
-        .where(dead_letters.c.dead_letter_id.in_(done), dead_letters.c.state.in_(OPEN))
-        .values(state=State.RESOLVED, state_changed_at=datetime.now(UTC))
-    )
-    return (await connection.execute(statement)).rowcount if done else 0
 
 
 def wanted_of(letter: Letter, headers: Mapping[str, str], event: bytes | None) -> Wanted | None:
@@ -243,7 +259,6 @@ def is_done(
         return complete and all(
             end or change.has_letter for end, change in zip(ended, sighted, strict=True)
         )
-    # A row tells nothing of the reads that another stage was to ask for.
     return stage == "persist" and bool(ended) and all(ended)
 
 

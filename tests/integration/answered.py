@@ -22,7 +22,7 @@ async def answer(engine: AsyncEngine, events: Sequence[Record], seed: int) -> li
 
     Some are looked for twice, and some are told by no answer.
     """
-    reads = list(_reads(events, Random(seed)))
+    reads = reads_about(events, seed)
     await record(engine, reads)
     shuffled = [*reads, *reads[:50]]
     Random(seed).shuffle(shuffled)
@@ -63,6 +63,11 @@ def read_of(event: Record, wanted: Wanted, read_at: datetime, **told: Any) -> Re
         }
     )
     return Recorded(value.decode(), asked_by.event_id, asked_by.field, read)
+
+
+def reads_about(events: Iterable[Record], seed: int) -> list[Recorded]:
+    """A read of every object that the events ask for, and an earlier one of some."""
+    return list(_reads(events, Random(seed)))
 
 
 def _reads(events: Iterable[Record], chance: Random) -> Iterable[Recorded]:

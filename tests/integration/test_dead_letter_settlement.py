@@ -11,11 +11,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from hookline.dead_letters.enrichment import asked_by
 from hookline.dead_letters.settlement import settle
 from runtime.database import transaction
 from runtime.errors import RejectError
+from runtime.publisher import OutRecord
 from runtime.worker import Record, dead_letter
 from simulator.traffic import burst, mixed
+from tests.integration.answered import enriched, merge, reads_about, record
 from tests.integration.handled import (
     Handled,
     consumed,
@@ -24,6 +27,7 @@ from tests.integration.handled import (
     received,
 )
 from workers.dedupe.sighting import sightings_in
+from workers.enrich.handler import EnrichHandler
 
 RESOLVED: Final = """
 SELECT stage, state = 'resolved', count(*) FROM hookline.dead_letters GROUP BY 1, 2
@@ -99,8 +103,8 @@ async def test_what_failed_again_ends_as_its_newest_letter(engine: AsyncEngine) 
 
 
 async def test_letters_about_enrichment_are_no_end_of_a_change(engine: AsyncEngine) -> None:
-    """Its own event is not stored, whatever became of reads about it; nor are these known to be
-    done by its row.
+    """Its own event is not stored, whatever became of reads about it; nor are these done when it
+    is.
     """
     line = Handled(engine)
     sent = next(burst(7, accounts=1))
@@ -119,6 +123,51 @@ async def test_letters_about_enrichment_are_no_end_of_a_change(engine: AsyncEngi
     assert await _resolved_by(engine) == {}
     await line.persist.handle(events)
     assert await _resolved_by(engine) == {"dedupe": 1}
+
+
+async def test_what_was_enriched_resolves_its_letters(engine: AsyncEngine) -> None:
+    """Enrich's once its reads are put down, and still when they are answered; persist's once rows
+    hold an answer as late.
+    """
+    line = Handled(engine)
+    now = datetime.now(UTC)
+    records = raw_records([received(sent.body, now) for sent in mixed(7, 120)])
+    readable = [one for one in records if _is_readable(one)]
+    events = [
+        event
+        for event in consumed((await line.dedupe.handle(readable)).results)
+        if asked_by(event.value or b"")
+    ]
+    reads = reads_about(events, 7)
+    told = consumed(
+        OutRecord(one.source.topic, one.key, one.value or b"", []) for one in map(enriched, reads)
+    )
+    await line.archive.handle(
+        letter_records(
+            [
+                *(dead_letter("enrich", event, "why", "a test") for event in events),
+                *(dead_letter("persist", read, "why", "a test") for read in told),
+            ]
+        )
+    )
+    pending = [one for one in reads if one.read.status == "pending"]
+    nothing_told = sum(one.read.endpoint == "media" and not one.read.answer for one in reads)
+    await record(engine, pending)
+    assert await _resolved_by(engine) == {"persist": nothing_told}
+
+    await EnrichHandler(engine).handle(events[::2])
+    half = (await _resolved_by(engine))["enrich"]
+    assert len(events) / 2 <= half < len(events)  # some ask for media that others asked for
+    await record(engine, [one for one in reads if one not in pending])
+    async with transaction(engine) as connection:
+        await connection.execute(text("TRUNCATE hookline.enrichment_tasks"))
+    assert await _resolved_by(engine) == {"enrich": len(events), "persist": nothing_told}
+
+    await merge(engine, pending)
+    of_rows = sum(one.read.endpoint != "media" for one in pending)
+    assert (await _resolved_by(engine))["persist"] == nothing_told + of_rows
+    await merge(engine, reads)
+    assert await _resolved_by(engine) == {"enrich": len(events), "persist": len(reads)}
 
 
 def _is_readable(record: Record) -> bool:

@@ -37,15 +37,12 @@ DEAD = Sighted("comments:1:5", "e", is_repeat=False, has_letter=True)
         ("persist", {"comments": 1}, [REPEAT], True),
         ("persist", {"comments": 1}, [MISSING], False),
         ("persist", {"comments": 1}, [DEAD], False),
-        ("enrich", {"comments": 1}, [FIRST], False),
     ],
 )
 def test_a_stage_has_done_what_it_refused(
     stage: str, archived: dict[str, int] | None, sighted: list[Sighted], *, done: bool
 ) -> None:
-    """Archived; sighted and ended; stored. A letter at persist is no end for persist itself, and a
-    row none for what is to be read about it.
-    """
+    """Archived; sighted and ended; stored. A letter at persist is no end for persist itself."""
     assert is_done(stage, WANTED, archived, sighted, STORED) is done
 
 
