@@ -10,12 +10,15 @@ from rich.text import Text
 
 from hookline.demo.outcome import Outcome
 from simulator.expected import Expected
+from simulator.graph.statistics import Statistics
 from simulator.report import Report
 
 MAX_TEXT: Final = 24
 
 
-def show(console: Console, report: Report, expected: Expected, outcome: Outcome) -> None:
+def show(
+    console: Console, report: Report, expected: Expected, outcome: Outcome, asked: Statistics
+) -> None:
     """Prints the tables."""
     console.print()
     for part in (
@@ -24,6 +27,9 @@ def show(console: Console, report: Report, expected: Expected, outcome: Outcome)
         _duplicates(outcome),
         _comments(outcome),
         _boosted(outcome),
+        _enrichment(outcome, asked),
+        _mentions(outcome),
+        _read(outcome),
         _stories(outcome),
         _rest(outcome),
     ):
@@ -150,8 +156,51 @@ def _stories(outcome: Outcome) -> Group:
     )
 
 
+def _enrichment(outcome: Outcome, asked: Statistics) -> Group:
+    calls = asked.endpoints.total()
+    return _table(
+        "What the Graph API told",
+        f"{calls:,} reads in {asked.requests:,} requests; each comment, mention and post once",
+        ("", "rows", "enrichment", "because"),
+        [(kind, count, status, reason) for kind, status, reason, count in outcome.enrichment],
+    )
+
+
+def _mentions(outcome: Outcome) -> Group:
+    return _table(
+        "Mentions: a webhook tells two ids, the rest was read",
+        "analytics.mentions",
+        ("in a", "by", "text", "when", "likes"),
+        [
+            (row.kind, printable(row.username), printable(row.text), _when(row), row.like_count)
+            for row in outcome.mentions
+        ],
+    )
+
+
+def _when(row: Any) -> str | None:
+    return row.mentioned_at and f"{row.mentioned_at:%d %b %H:%M}"
+
+
+def _read(outcome: Outcome) -> Group:
+    return _table(
+        "Comments, with what was read about them",
+        "analytics.comments",
+        ("text", "by", "likes", "album", "permalink"),
+        [
+            (
+                printable(row.text),
+                printable(row.from_username),
+                row.like_count,
+                row.album_id,
+                row.permalink and row.permalink.removeprefix("https://www.instagram.com"),
+            )
+            for row in outcome.read
+        ],
+    )
+
+
 def _rest(outcome: Outcome) -> Group:
-    mentions = [(f"mentions in a {kind}", count) for kind, count in outcome.mentions.items()]
     other = [(f"other: {kind}", count) for kind, count in outcome.other.items()]
     dead = [(f"dead letters: {reason}", n) for reason, n in outcome.dead_letters.items()]
-    return _table("And the rest", "", ("", "rows"), [*mentions, *other, *dead])
+    return _table("And the rest", "", ("", "rows"), [*other, *dead])

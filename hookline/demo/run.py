@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,10 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hookline.demo.outcome import in_flight, problems, read_outcome
+from hookline.demo.graph import connect_accounts, open_graph
+from hookline.demo.outcome import in_flight, problems, read_outcome, unread
 from hookline.demo.page import show
 from hookline.embedded.jars import Progress as DownloadProgress
-from hookline.embedded.pipeline import SIMULATED, Plan, open_pipeline
+from hookline.embedded.pipeline import GRAPH_URL, SIMULATED, Plan, open_pipeline
 from hookline.embedded.stack import Announce
 from hookline.embedded.state import State
 from runtime.database import dispose, new_engine
@@ -49,27 +51,31 @@ async def run(demonstration: Demonstration) -> list[str]:
         DependencyError: something cannot be started.
     """
     announce = demonstration.announce
-    plan = Plan(
-        demonstration.folder,
-        announce=announce,
-        progress=demonstration.progress,
-        environment=SIMULATED,
-    )
-    async with open_pipeline(plan) as pipeline:
+    async with AsyncExitStack() as opened:
+        graph = await opened.enter_async_context(
+            open_graph(demonstration.folder, demonstration.seed)
+        )
+        plan = Plan(
+            demonstration.folder,
+            announce=announce,
+            progress=demonstration.progress,
+            environment={**SIMULATED, GRAPH_URL: graph.url},
+        )
+        pipeline = await opened.enter_async_context(open_pipeline(plan))
         state = pipeline.state
+        engine = _engine(state)
+        opened.push_async_callback(dispose, engine)
+        accounts = await connect_accounts(engine, state, graph)
+        announce(f"Connected {accounts} accounts to a simulated Graph API.")
         started_s = time.monotonic()
         report = await _send(demonstration, state)
-        announce("Waiting until every change is in its table …")
-        engine = _engine(state)
-        try:
-            await _settle(engine, report.acknowledged)
-            took_s = time.monotonic() - started_s
-            outcome = await read_outcome(engine)
-        finally:
-            await dispose(engine)
+        announce("Waiting until every change is in its table, and enriched …")
+        await _settle(engine, report.acknowledged)
+        took_s = time.monotonic() - started_s
+        outcome = await read_outcome(engine)
         expected = expect(report.acknowledged_deliveries())
-        show(demonstration.output, report, expected, outcome)
-        announce(f"From the first delivery to the last row: {took_s:.1f} s. Stopping …")
+        show(demonstration.output, report, expected, outcome, graph.graph.statistics)
+        announce(f"From the first delivery to the last enriched row: {took_s:.1f} s. Stopping …")
         return problems(outcome, expected, report.acknowledged_set())
 
 
@@ -96,17 +102,17 @@ async def _send(demonstration: Demonstration, state: State) -> Report:
         return await send(
             target,
             mixed(demonstration.seed, count),
-            SenderOptions(concurrency=16, remember=True),
+            SenderOptions(concurrency=16, remember=True, graph_url=state.graph_url),
             advance,
         )
 
 
 async def _settle(engine: AsyncEngine, acknowledged: int) -> None:
-    """Returns when nothing is on its way any more, or after a minute."""
+    """Returns when nothing is on its way, and nothing to be read any more, or after a minute."""
     deadline_s = time.monotonic() + SETTLE_TIMEOUT_S
     while (  # noqa: ASYNC110
-        await in_flight(engine, acknowledged) and time.monotonic() < deadline_s
-    ):
+        await in_flight(engine, acknowledged) or await unread(engine)
+    ) and time.monotonic() < deadline_s:
         await asyncio.sleep(SETTLE_PAUSE_S)  # rows come from other processes: there is no event
 
 

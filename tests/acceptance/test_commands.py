@@ -29,6 +29,9 @@ def test_the_demo_shows_its_tables_and_ends_well() -> None:
         "What became of every change",
         "Recognised as duplicates",
         "Comments: ads against organic",
+        "What the Graph API told",
+        "Mentions: a webhook tells two ids, the rest was read",
+        "Comments, with what was read about them",
         "Stories, an hour after they expired",
     ):
         assert title in done.stdout
