@@ -13,8 +13,8 @@ import structlog
 
 from ingest.service import serve
 from runtime.errors import DependencyError
+from runtime.exposition import forget_process
 from runtime.lifecycle import CLOSE_TIMEOUT_S, EXIT_UNREACHABLE, Main, run, unless_stopped
-from runtime.metrics import forget_process
 from schemas.settings import IngestSettings
 
 RESTART_DELAY_S: Final = 1.0

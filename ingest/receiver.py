@@ -14,6 +14,7 @@ from aiohttp import ClientError, StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import Counter
 
+from ingest import metrics
 from ingest.acks import Acks
 from ingest.answer import accepted
 from ingest.delivery_id import uuid7
@@ -22,7 +23,6 @@ from ingest.signature import HEADER, SignatureError, signature_digest, signing_a
 from ingest.spool.segment import Entry
 from ingest.spool.spool import Spool
 from ingest.spool.writer import SpoolError
-from runtime import metrics
 from runtime.crash_points import reached
 from runtime.errors import KafkaUnavailableError
 from runtime.health import error_response

@@ -10,9 +10,11 @@ from aiohttp import HttpVersion11, web
 
 from ingest.handshake import Refusal, answer_handshake
 from ingest.receiver import Receiver
+from ingest.refused import refused
+from ingest.server import Server
 from ingest.spool.spool import open_spool
 from runtime.errors import DependencyError, TopicsMissingError
-from runtime.health import error_response, listen, livez, metrics_page, ready_response
+from runtime.health import listen, livez, metrics_page, ready_response
 from runtime.kafka import require_topics
 from runtime.publisher import Publisher
 from schemas.settings import IngestSettings
@@ -21,7 +23,6 @@ from schemas.topics import RAW_TOPICS
 PATH: Final = "/webhooks/instagram"
 READY_TIMEOUT_S: Final = 2.0
 CLOSE_TIMEOUT_S: Final = 1.0
-LINGERING_S: Final = 1.0
 
 log = structlog.get_logger()
 
@@ -87,12 +88,7 @@ async def _listening(
     settings: IngestSettings, receiver: Receiver, publisher: Publisher, shared_port: bool
 ) -> AsyncIterator[None]:
     """The open port. Leaving closes the listener first and waits for what it accepted."""
-    server = web.Server(
-        build_handler(settings, receiver, publisher),
-        access_log=None,
-        auto_decompress=False,
-        lingering_time=LINGERING_S,
-    )
+    server = Server(build_handler(settings, receiver, publisher))
     runner = web.ServerRunner(server, shutdown_timeout=settings.drain_timeout_s + CLOSE_TIMEOUT_S)
     await runner.setup()
     try:
@@ -121,8 +117,7 @@ def build_handler(settings: IngestSettings, receiver: Receiver, publisher: Publi
     async def handshake(request: web.BaseRequest) -> web.Response:
         answer = answer_handshake(request.query, verify_token)
         if isinstance(answer, Refusal):
-            log.warning("handshake_refused", reason=answer.reason)
-            return error_response(answer.status, answer.reason, answer.message)
+            return refused(*answer)
         log.info("handshake_answered")
         return web.Response(text=answer)
 
@@ -174,12 +169,12 @@ async def _kafka_problems(publisher: Publisher) -> list[str]:
 
 async def _method_not_allowed(_: web.BaseRequest) -> web.Response:
     headers = {"Allow": "GET, POST"}
-    return error_response(405, "method_not_allowed", "Only GET and POST are served here.", headers)
+    return refused(405, "method_not_allowed", "Only GET and POST are served here.", headers)
 
 
 async def _expectation_unknown(_: web.BaseRequest) -> web.Response:
-    return error_response(417, "expectation_unknown", "Only Expect: 100-continue is met.")
+    return refused(417, "expectation_unknown", "Only Expect: 100-continue is met.")
 
 
 async def _not_found(_: web.BaseRequest) -> web.Response:
-    return error_response(404, "not_found", "Nothing is served at this path.")
+    return refused(404, "not_found", "Nothing is served at this path.")

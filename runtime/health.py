@@ -6,8 +6,8 @@ from typing import Final
 
 from aiohttp import web
 
-from runtime import metrics
 from runtime.errors import DependencyError
+from runtime.exposition import CONTENT_TYPE, render
 
 SHUTDOWN_TIMEOUT_S: Final = 1.0
 
@@ -43,7 +43,7 @@ async def livez(_: web.BaseRequest) -> web.Response:
 
 async def metrics_page(_: web.BaseRequest) -> web.Response:
     """All metrics of this service."""
-    return web.Response(body=metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE})
+    return web.Response(body=render(), headers={"Content-Type": CONTENT_TYPE})
 
 
 def ready_response(reasons: list[str]) -> web.Response:

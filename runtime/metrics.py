@@ -1,43 +1,14 @@
-"""Every Prometheus metric, declared once (design B7), and their text form."""
+"""The Prometheus metrics of workers, declared once (design B7). Ingest has its own.
 
-import os
+A process tells what it has imported, so what is declared here is not told by ingest.
+"""
+
 from typing import Final
 
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    generate_latest,
-    multiprocess,
-)
+from prometheus_client import Counter, Gauge, Histogram
 
 from schemas import metrics as names
 
-CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
-
-DELIVERIES: Final = Counter(
-    names.DELIVERIES_TOTAL, "Webhook deliveries by what became of them.", ["outcome"]
-)
-INGEST_SECONDS: Final = Histogram(
-    names.INGEST_SECONDS,
-    "From the head of an accepted delivery's request to its acks.",
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
-)
-INFLIGHT_BYTES: Final = Gauge(
-    names.INFLIGHT_BYTES, "Body bytes held until Kafka has them.", multiprocess_mode="livesum"
-)
-SPOOL_BYTES: Final = Gauge(
-    names.SPOOL_BYTES,
-    "Bytes of deliveries on the disk: those that wait for Kafka, and those kept aside.",
-    multiprocess_mode="livesum",
-)
-SPOOL_KEPT_ASIDE: Final = Counter(
-    names.SPOOL_KEPT_ASIDE_TOTAL,
-    "Files of the spool that did not go whole into Kafka and stay on the disk.",
-    ["reason"],
-)
 CHANGES: Final = Counter(
     names.CHANGES_TOTAL, "Changes by stage and what became of them.", ["stage", "field", "outcome"]
 )
@@ -97,17 +68,3 @@ ACCOUNT_END: Final = Gauge(
     "when it does not end.",
     ["account"],
 )
-
-
-def render() -> bytes:
-    """All metrics in Prometheus' text form; of all processes, where several share a port."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return generate_latest()
-    registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped there
-    return generate_latest(registry)
-
-
-def forget_process(pid: int) -> None:
-    """A process that shared the port has ended: its gauges count no more."""
-    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]  # untyped there

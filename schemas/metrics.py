@@ -1,8 +1,9 @@
-"""Prometheus' names (design B7). The metrics themselves are registered in `runtime.metrics`."""
+"""Prometheus' names (design B7). The metrics: `ingest.metrics` and `runtime.metrics`."""
 
 from typing import Final
 
 DELIVERIES_TOTAL: Final = "hookline_deliveries_total"
+REFUSED_REQUESTS_TOTAL: Final = "hookline_refused_requests_total"
 INGEST_SECONDS: Final = "hookline_ingest_seconds"
 CHANGES_TOTAL: Final = "hookline_changes_total"
 EVENT_AGE_SECONDS: Final = "hookline_event_age_seconds"

@@ -10,11 +10,11 @@ from typing import Final
 
 import structlog
 
+from ingest import metrics
 from ingest.spool.segment import Damage, Entry, Found, read
 from ingest.spool.sending import send
 from ingest.spool.slot import Aside, Slot, hold, left_behind, take
 from ingest.spool.writer import Writer
-from runtime import metrics
 from runtime.batches import batches
 from runtime.crash_points import reached
 from runtime.logs import place_of

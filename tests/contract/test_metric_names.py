@@ -1,14 +1,21 @@
-"""Metrics and their labels, as dashboards and alarms query them."""
+"""Metrics and their labels, as dashboards and alarms query them; each process has its own."""
+
+import re
+import subprocess
+import sys
 
 import pytest
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
+from ingest import metrics as ingest_metrics
 from runtime import metrics
+from runtime.exposition import render
 
 METRICS: dict[str, tuple[MetricWrapperBase, type[MetricWrapperBase], tuple[str, ...]]] = {
-    "hookline_deliveries_total": (metrics.DELIVERIES, Counter, ("outcome",)),
-    "hookline_ingest_seconds": (metrics.INGEST_SECONDS, Histogram, ()),
+    "hookline_deliveries_total": (ingest_metrics.DELIVERIES, Counter, ("outcome",)),
+    "hookline_refused_requests_total": (ingest_metrics.REFUSED_REQUESTS, Counter, ("reason",)),
+    "hookline_ingest_seconds": (ingest_metrics.INGEST_SECONDS, Histogram, ()),
     "hookline_changes_total": (metrics.CHANGES, Counter, ("stage", "field", "outcome")),
     "hookline_event_age_seconds": (metrics.EVENT_AGE_SECONDS, Histogram, ("stage", "field")),
     "hookline_lag_records": (metrics.LAG_RECORDS, Gauge, ("topic", "partition", "group")),
@@ -45,7 +52,23 @@ def test_name_kind_and_labels(name: str) -> None:
 
 def test_they_are_all_on_the_page() -> None:
     """Under `/metrics`, in Prometheus' text form."""
-    page = metrics.render().decode()
+    page = render().decode()
     for name, (_, kind, _) in METRICS.items():
         family = name.removesuffix("_total") if kind is Counter else name
         assert f"# HELP {name} " in page or f"# HELP {family} " in page
+
+
+@pytest.mark.parametrize(
+    ("service", "told", "not_told"),
+    [
+        ("ingest.processes", "ingest_seconds", "lag_records"),
+        ("hookline.cli.worker", "lag_records", "ingest_seconds"),
+    ],
+)
+def test_a_process_tells_its_own(service: str, told: str, not_told: str) -> None:
+    """Ingest's are no worker's, and theirs not its: a sum over all services counts each once."""
+    code = f"import {service}; from runtime.exposition import render; print(render().decode())"
+    page = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    families = set(re.findall(r"# HELP hookline_(\w+) ", page.stdout))
+    assert told in families
+    assert not_told not in families

@@ -257,12 +257,29 @@ async def test_the_service_tells_its_state(ingest: Ingest) -> None:
     """Alive, ready, and counting each answer under its slug."""
     assert (await ingest.ask("GET", "/livez")).body == b"ok"
     assert (await ingest.ask("GET", "/readyz")).body == b"ready"
-    before = await _counted(ingest)
+    before = await _counted(ingest, "deliveries", "outcome")
     await ingest.post(body_of("comments"))
     await ingest.post(b"x", CIMultiDict())
-    after = await _counted(ingest)
+    after = await _counted(ingest, "deliveries", "outcome")
     for outcome in ("accepted", "signature_missing"):
         assert after.get(outcome, 0) == before.get(outcome, 0) + 1
+
+
+async def test_what_is_no_delivery_is_counted_apart(ingest: Ingest) -> None:
+    """Each refusal under its slug; a handshake that is answered is none."""
+    before = await _counted(ingest, "refused_requests", "reason")
+    query = {"hub.mode": "subscribe", "hub.verify_token": VERIFY_TOKEN, "hub.challenge": "1"}
+    await ingest.ask("GET", PATH, params=query)
+    await ingest.ask("GET", PATH, params=query | {"hub.verify_token": "wrong"})
+    await ingest.ask("GET", "/wp-login.php")
+    await ingest.ask("DELETE", PATH)
+    after = await _counted(ingest, "refused_requests", "reason")
+    expected = {"handshake_token": 1, "not_found": 1, "method_not_allowed": 1}
+    assert {
+        reason: count - before.get(reason, 0)
+        for reason, count in after.items()
+        if count != before.get(reason, 0)
+    } == expected
 
 
 async def test_a_probe_may_ask_for_the_head_alone(ingest: Ingest) -> None:
@@ -280,7 +297,7 @@ async def test_a_sender_that_waits_to_be_asked_is_asked(ingest: Ingest) -> None:
     assert (await ingest.ask("POST", PATH, data=body, headers=given, expect100=True)).status == 200
 
 
-async def _counted(ingest: Ingest) -> dict[str, float]:
+async def _counted(ingest: Ingest, name: str, label: str) -> dict[str, float]:
     page = (await ingest.ask("GET", "/metrics")).body.decode()
-    found = re.findall(r'hookline_deliveries_total{outcome="(\w+)"} (\S+)', page)
-    return {outcome: float(count) for outcome, count in found}
+    found = re.findall(rf'hookline_{name}_total{{{label}="(\w+)"}} (\S+)', page)
+    return {value: float(count) for value, count in found}

@@ -1,6 +1,7 @@
 """Arbitrary bytes never bring ingest down, and never into Kafka."""
 
 import asyncio
+import json
 import re
 from typing import Final
 
@@ -64,6 +65,12 @@ requests = st.one_of(
 
 async def statuses(ingest: Ingest, data: bytes, wait_s: float) -> list[int]:
     """The statuses that ingest answers these bytes with, in order."""
+    answered = await answers(ingest, data, wait_s)
+    return [int(digits) for digits in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answered)]
+
+
+async def answers(ingest: Ingest, data: bytes, wait_s: float) -> bytes:
+    """What ingest answers these bytes with."""
     reader, writer = await asyncio.open_connection("127.0.0.1", ingest.settings.ingest_port)
     answered = b""
     try:
@@ -75,7 +82,7 @@ async def statuses(ingest: Ingest, data: bytes, wait_s: float) -> list[int]:
         pass
     finally:
         writer.transport.abort()
-    return [int(digits) for digits in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answered)]
+    return answered
 
 
 @settings(
@@ -116,6 +123,14 @@ async def test_a_spoilt_request_is_refused(ingest: Ingest, data: bytes, expected
     """Every refusal has its own status, and none is a server error."""
     answered = await statuses(ingest, data, ANSWER_WAIT_S)
     assert answered[:1] == [expected]
+
+
+async def test_what_is_no_http_is_told_so_like_the_rest(ingest: Ingest) -> None:
+    """With a slug in JSON, once, on a connection that ends."""
+    answered = await answers(ingest, b"no http at all\r\n\r\n", ANSWER_WAIT_S)
+    head, _, body = answered.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.0 400 ")
+    assert json.loads(body)["error"]["reason"] == "malformed_request"
 
 
 async def test_an_unfinished_body_reaches_nobody(ingest: Ingest, broker: Broker) -> None:

@@ -8,9 +8,9 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer, TestClient
 from prometheus_client import REGISTRY
 
+from ingest import metrics
 from ingest.receiver import WATCH_INTERVAL_S, Receiver
 from ingest.service import PATH, build_handler, serve
-from runtime import metrics
 from runtime.errors import DependencyError, KafkaUnavailableError
 from runtime.publisher import OutRecord, Publisher, Settled
 from schemas.topics import RAW_TOPICS, raw_topic

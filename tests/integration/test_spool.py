@@ -13,13 +13,13 @@ import pytest
 from aiohttp import ClientConnectionError, ClientSession
 
 import runtime.kafka
+from ingest import metrics
 from ingest.service import PATH
 from ingest.spool import spool, writer
 from ingest.spool.segment import Entry, encode
 from ingest.spool.sending import send
 from ingest.spool.slot import Aside, Slot, hold, take
 from ingest.spool.tail import Tail
-from runtime import metrics
 from runtime.lifecycle import CLOSE_TIMEOUT_S
 from runtime.publisher import Publisher
 from schemas.crash_points import CrashPoint

@@ -1,0 +1,27 @@
+"""The metrics of this process, or of those that share its port, in Prometheus' text form."""
+
+import os
+from typing import Final
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    generate_latest,
+    multiprocess,
+)
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+
+def render() -> bytes:
+    """All metrics in Prometheus' text form; of all processes, where several share a port."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest()
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped there
+    return generate_latest(registry)
+
+
+def forget_process(pid: int) -> None:
+    """A process that shared the port has ended: its gauges count no more."""
+    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]  # untyped there
