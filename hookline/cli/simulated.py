@@ -2,16 +2,15 @@
 
 # ruff: noqa: PLC0415 - imports wait for the command that needs them: help must come at once
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from hookline.embedded.state import read_state
+
 if TYPE_CHECKING:
     from simulator.target import Target
-
-STATE_FILE: Final = "state.json"
 
 Data = Annotated[
     Path | None, typer.Option("--data", help="Folder of a running `hookline up` to send to.")
@@ -26,7 +25,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stand
 def target_of(data: Path | None, url: str | None, app_id: str | None) -> "Target":
     """The receiver, with the app whose secret signs: of a running line, or of the environment.
 
-    Ends the command where there is none.
+    Ends the command where the environment has none.
+
+    Raises:
+        DependencyError: nothing runs on the folder.
     """
     if data is not None:
         return _running(data, url, app_id)
@@ -45,48 +47,30 @@ def target_of(data: Path | None, url: str | None, app_id: str | None) -> "Target
 def _running(data: Path, url: str | None, app_id: str | None) -> "Target":
     from simulator.target import Target
 
-    state_file = data / STATE_FILE
-    state = _state(data)
-    try:
-        target = Target(url or state["ingest_url"], state["app_secret"].encode(), state["app_id"])
-    except (KeyError, AttributeError):
-        _fail_unreadable(data)
-    if app_id is not None and app_id != target.app_id:
-        fail(f"{state_file} is of app {target.app_id}, not {app_id}.", code=2)
-    return target
+    state = read_state(data)
+    if app_id not in (None, state.app_id):
+        fail(f"What runs on {data} is of app {state.app_id}, not {app_id}.", code=2)
+    return Target(url or state.ingest_url, state.app_secret.encode(), state.app_id)
 
 
 def graph_of(data: Path | None, url: str | None) -> str | None:
     """The Graph API to tell of deliveries: the one named, or that of a line with one of our own.
 
     Meta's is nobody's to tell.
+
+    Raises:
+        DependencyError: nothing runs on the folder.
     """
     if url is not None or data is None:
         return url
     from simulator.target import RemoteTargetError, require_local
 
-    told = _state(data).get("graph_url")
-    if not isinstance(told, str):
-        return None
+    told = read_state(data).graph_url
     try:
         require_local(told)
     except RemoteTargetError:
         return None
     return told
-
-
-def _state(data: Path) -> dict[str, Any]:
-    try:
-        state = json.loads((data / STATE_FILE).read_bytes())
-    except (OSError, ValueError):
-        state = None
-    if not isinstance(state, dict):
-        _fail_unreadable(data)
-    return state
-
-
-def _fail_unreadable(data: Path) -> NoReturn:
-    fail(f"{data / STATE_FILE} cannot be read: is `hookline up --data {data}` running?", code=3)
 
 
 def fail(message: str, code: int) -> NoReturn:

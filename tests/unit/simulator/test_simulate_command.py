@@ -1,7 +1,9 @@
 """`hookline simulate`: options, exit codes, and one JSON document on standard output."""
 
 import asyncio
+import fcntl
 import json
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,6 +13,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hookline.cli.simulate import app
+from hookline.embedded.lock import LOCK_FILE
+from hookline.embedded.state import State, write_state
+from runtime.errors import DependencyError
 from tests.unit.simulator.receiver import SECRET, Receiver, receiving
 
 RUN = CliRunner()
@@ -79,15 +84,30 @@ def test_send_narrows_to_fields_and_cases(receiver: Receiver) -> None:
 
 
 def test_send_reads_a_running_stack(receiver: Receiver, tmp_path: Path) -> None:
-    """`--data` takes address and secret from state.json, and no environment."""
-    state = {"ingest_url": receiver.url, "app_id": "77", "app_secret": SECRET.decode()}
-    (tmp_path / "state.json").write_text(json.dumps(state))
-    result = run("send", "--data", str(tmp_path), "--deliveries", "3", "--case", "organic")
-    assert result.exit_code == 0, result.output
-    assert "acknowledged" in result.stdout
-    assert receiver.accepted.total() == 3
-    wrong_app = run("send", "--data", str(tmp_path), "--app-id", "78")
-    assert (wrong_app.exit_code, wrong_app.stdout) == (2, "")
+    """`--data` takes address and secret from what runs there, and no environment."""
+    state = State(
+        ingest_url=receiver.url,
+        kafka_bootstrap="",
+        database_url="",
+        metrics_urls={},
+        pids={},
+        app_id="77",
+        app_secret=SECRET.decode(),
+        verify_token="",
+        vault_keys="",
+        graph_url="https://graph.facebook.com",
+    )
+    with (tmp_path / LOCK_FILE).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        print(os.getpid(), file=lock, flush=True)
+        write_state(tmp_path, state)
+        result = run("send", "--data", str(tmp_path), "--deliveries", "3", "--case", "organic")
+        assert result.exit_code == 0, result.output
+        assert "acknowledged" in result.stdout
+        assert receiver.accepted.total() == 3
+        wrong_app = run("send", "--data", str(tmp_path), "--app-id", "78")
+        assert (wrong_app.exit_code, wrong_app.stdout) == (2, "")
+    assert isinstance(run("send", "--data", str(tmp_path)).exception, DependencyError)
 
 
 def test_burst_prints_throughput(receiver: Receiver) -> None:
@@ -154,15 +174,14 @@ def test_wrong_usage_gives_code_2(arguments: list[str]) -> None:
     assert SECRET.decode() not in result.stderr
 
 
-def test_settings_are_named_when_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """All problems at once; a state file that is not there is a stack that does not run."""
+def test_settings_are_named_when_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All problems at once."""
     monkeypatch.delenv("HOOKLINE_APP_SECRETS")
     monkeypatch.setenv("HOOKLINE_INGEST_URL", "ftp://127.0.0.1")
     result = run("send")
     assert result.exit_code == 2
     assert "HOOKLINE_APP_SECRETS: missing" in result.stderr
     assert "HOOKLINE_INGEST_URL: must be http" in result.stderr
-    assert run("send", "--data", str(tmp_path)).exit_code == 3
 
 
 def test_secrets_come_from_a_file(
