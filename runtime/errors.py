@@ -77,5 +77,6 @@ class SettingsError(HooklineError):
 
     def __init__(self, problems: list[str]) -> None:
         listed = "".join(f"\n  {problem}" for problem in problems)
-        super().__init__(f"{len(problems)} settings are missing or wrong:{listed}")
+        what = "1 setting is" if len(problems) == 1 else f"{len(problems)} settings are"
+        super().__init__(f"{what} missing or wrong:{listed}")
         self.problems = problems

@@ -109,6 +109,11 @@ def test_the_message_lists_the_problems(environment: pytest.MonkeyPatch) -> None
     )
 
 
+def test_one_problem_is_told_as_one() -> None:
+    """In the singular."""
+    assert str(SettingsError(["A: missing"])) == "1 setting is missing or wrong:\n  A: missing"
+
+
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(
     "value", [SECRET, f"1:{SECRET},{SECRET}", f"mysql://u:{SECRET}@h/d", f"h:{SECRET}"]
