@@ -23,3 +23,15 @@ class CrashPoint(StrEnum):
 
     SPOOL_DRAINED = "spool_drained"
     """Kafka has what was spooled, the spool does not know yet."""
+
+    TASKS_TAKEN = "tasks_taken"
+    """Reads are leased, the Graph API is not asked."""
+
+    GRAPH_ANSWERED = "graph_answered"
+    """The Graph API has answered, nothing is recorded."""
+
+    READS_RECORDED = "reads_recorded"
+    """Answers are recorded, not published."""
+
+    READS_PUBLISHED = "reads_published"
+    """Answers are in Kafka, their tasks have not ended."""

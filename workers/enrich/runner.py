@@ -17,9 +17,11 @@ from graph.client import Client, Credentials
 from graph.errors import Action, GraphUnavailableError
 from graph.requests import MAX_BATCH, read
 from graph.tokens import Token, Tokens
+from runtime.crash_points import reached
 from runtime.errors import KafkaUnavailableError
 from runtime.publisher import Publisher
 from runtime.retry import Retry
+from schemas.crash_points import CrashPoint
 from schemas.enriched import Read
 from schemas.settings import GraphSettings
 from workers.enrich.deferral import Step, after_answer, after_silence, is_silence
@@ -120,6 +122,7 @@ class Runner:
             return False
         tasks = await self._queue.take(due, grant.calls)
         if tasks:
+            reached(CrashPoint.TASKS_TAKEN)
             await self._ask(token, tasks, grant)
         else:
             await self._ledger.settle(grant, outcomes_of([]))
@@ -134,11 +137,13 @@ class Runner:
             await self._surely(lambda: self._ledger.settle(grant, outcomes))
             await self._surely(lambda: self._queue.record(*done))
             raise  # the slot waits: others would find no answer either
+        reached(CrashPoint.GRAPH_ANSWERED)
         done = results_of(tasks, answers, datetime.now(UTC), self._media_max_age)
         # Closed first what is to be closed: the tasks are free again once they are recorded.
         await self._surely(lambda: self._ledger.settle(grant, outcomes_of(answers)))
         await self._surely(lambda: self._park(token, tasks, answers))
         await self._surely(lambda: self._queue.record(*done))
+        reached(CrashPoint.READS_RECORDED)
         await self._publish(done.reads)
         if all(is_silence(answer) for answer in answers):
             raise GraphUnavailableError("graph_server_error", "no answer", was_sent=True)
@@ -173,6 +178,7 @@ class Runner:
         """Published, the tasks end. Where Kafka is away, whoever tidies up does it later."""
         if reads:
             await self._acknowledged(reads)
+            reached(CrashPoint.READS_PUBLISHED)
             await self._queue.published(reads)
 
     async def _acknowledged(self, reads: Sequence[Recorded]) -> None:
