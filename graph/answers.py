@@ -107,8 +107,8 @@ def _refusal(http_status: int, headers: Mapping[str, str], document: Any) -> Ans
     error = error_in(document)
     if error is not None:
         verdict = judge(error, http_status)
-    elif not 200 <= http_status <= 299:
-        verdict = judge_status(http_status)
+    elif not 200 <= http_status <= 299 or (isinstance(document, dict) and "error" in document):
+        verdict = judge_status(http_status)  # also an error that is not as documented
     else:
         return None
     return replace(_empty(http_status, headers), verdict=verdict, error=error)

@@ -20,6 +20,7 @@ async def process(log: Path, *arguments: str, **settings: str) -> AsyncIterator[
             sys.executable,
             *("-m", "hookline", *arguments),
             env={**clean, **{f"HOOKLINE_{name}": value for name, value in settings.items()}},
+            stdout=output,
             stderr=output,
         )
         try:

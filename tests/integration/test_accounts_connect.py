@@ -3,56 +3,21 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from runtime.database import transaction
-from runtime.vault import Vault, new_key
+from runtime.vault import Vault
 from schemas.settings import VaultSettings
 from simulator.graph.faults import Fault
 from simulator.graph.options import GraphOptions
-from simulator.graph.server import GraphServer, serve_graph
+from simulator.graph.server import serve_graph
+from tests.integration.operating import Operator
 from tests.integration.service import free_port
-from tests.integration.verb import Ran, asked, verb
+from tests.integration.verb import asked, verb
 
 OPTIONS: Final = GraphOptions(accounts=5, page_size=2)
-KEY: Final = new_key()
-
-
-class Operator:
-    """Who runs the verb, and what is in the database then."""
-
-    def __init__(self, engine: AsyncEngine, database_url: str, server: GraphServer) -> None:
-        self._engine = engine
-        self.graph = server.graph
-        self.settings = {
-            "DATABASE_URL": database_url,
-            "GRAPH_URL": server.url,
-            "APP_SECRETS": f"7:another,{OPTIONS.app_id}:{OPTIONS.app_secret}",
-            "VAULT_KEYS": KEY,
-        }
-
-    @property
-    def token(self) -> str:
-        """A short-lived user token."""
-        return self.graph.tokens.user_token(0)
-
-    async def connect(self, *arguments: str, token: str | None = None, **changed: str) -> Ran:
-        """Connects with a token on standard input."""
-        given = self.token if token is None else token
-        return await verb(
-            *("accounts", "connect", "--token-file", "-", *arguments),
-            stdin=given,
-            **{**self.settings, **changed},
-        )
-
-    async def rows(self, query: str = "SELECT * FROM hookline.accounts") -> list[dict[str, Any]]:
-        """What is stored."""
-        async with transaction(self._engine) as connection:
-            return [dict(row) for row in (await connection.execute(text(query))).mappings()]
 
 
 @pytest.fixture
@@ -71,7 +36,7 @@ async def test_all_accounts_of_all_pages_are_connected(operator: Operator) -> No
     assert operator.graph.statistics.endpoints["accounts"] == 3
     rows = {row["account_id"]: row for row in await operator.rows()}
     assert sorted(rows) == everybody
-    vault = Vault(VaultSettings.model_validate({"vault_keys": KEY}))
+    vault = Vault(VaultSettings.model_validate({"vault_keys": operator.key}))
     for account in operator.graph.directory.accounts.values():
         row = rows[account.id]
         assert vault.open(row["user_token"]) == operator.graph.tokens.user_token(0, long_lived=True)

@@ -51,6 +51,14 @@ async def run_beside(
             retry,
             settings,
         )
-        async with asyncio.TaskGroup() as group:
-            group.create_task(runner.run(handler.some, stop))
-            group.create_task(Watch(client, tokens, retry).run(stop))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(runner.run(handler.some, stop))
+                group.create_task(Watch(client, tokens, retry).run(stop))
+        except BaseExceptionGroup as failed:
+            raise _first(failed) from failed
+
+
+def _first(error: BaseException) -> BaseException:
+    """What went wrong first, out of its groups: the process ends as after it alone."""
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

@@ -101,6 +101,13 @@ def test_an_object_with_an_error_status_is_none() -> None:
     assert answer_to(COMMENT, 500, NO_HEADERS, b'{"id":"179"}').object is None
 
 
+@pytest.mark.parametrize("error", ["a text", None, {}, {"code": "x", "message": "a text"}])
+def test_an_error_that_is_not_as_documented_is_no_object(error: Any) -> None:
+    """It is asked for again, and what it says is not kept."""
+    body = orjson.dumps({"error": error, "id": "179"})
+    assert answer_to(COMMENT, 200, NO_HEADERS, body) == Answer(200, verdict=UNREADABLE)
+
+
 def test_pages_go_on_by_cursor() -> None:
     """While there is a next one: the last page has a cursor as well."""
     page = accounts_page()
