@@ -19,6 +19,11 @@ INGEST_SECONDS: Final = Histogram(
     "From the head of an accepted delivery's request to its acks.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
+FAILURE_RATIO: Final = Gauge(
+    names.INGEST_FAILURE_RATIO,
+    "The share of deliveries of the last 15 minutes that were not accepted; of the worst process.",
+    multiprocess_mode="livemax",
+)
 INFLIGHT_BYTES: Final = Gauge(
     names.INFLIGHT_BYTES, "Body bytes held until Kafka has them.", multiprocess_mode="livesum"
 )

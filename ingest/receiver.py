@@ -18,6 +18,7 @@ from ingest import metrics
 from ingest.acks import Acks
 from ingest.answer import accepted
 from ingest.delivery_id import uuid7
+from ingest.failures import WINDOW_S, Failures
 from ingest.inflight import InflightBytes
 from ingest.signature import HEADER, SignatureError, signature_digest, signing_app
 from ingest.spool.segment import Entry
@@ -36,6 +37,7 @@ from schemas.topics import raw_topic
 
 RETRY_AFTER_S: Final = 5
 WATCH_INTERVAL_S: Final = 0.05
+FAILURES_INTERVAL_S: Final = 1.0
 
 log = structlog.get_logger()
 
@@ -79,6 +81,8 @@ class Receiver:
         self._pending: dict[Acks, float] = {}
         self._accepted = metrics.DELIVERIES.labels("accepted")
         self._spooled = metrics.DELIVERIES.labels("spooled")
+        self._failures = Failures()
+        self._failures_told_s = 0.0
         self.draining = False
 
     @property
@@ -98,9 +102,22 @@ class Receiver:
                 if self._inflight.held_bytes != told_bytes:
                     told_bytes = self._inflight.held_bytes
                     metrics.INFLIGHT_BYTES.set(told_bytes)
-                self._expire_overdue(time.monotonic())
+                now_s = time.monotonic()
+                self._expire_overdue(now_s)
+                if now_s - self._failures_told_s >= FAILURES_INTERVAL_S:
+                    self._tell_failures(now_s)
         finally:
             metrics.INFLIGHT_BYTES.set(self._inflight.held_bytes)
+
+    def _tell_failures(self, now_s: float) -> None:
+        self._failures_told_s = now_s
+        change, ratio = self._failures.change(now_s), round(self._failures.ratio(now_s), 3)
+        metrics.FAILURE_RATIO.set(ratio)
+        if change == "begun":
+            # Within an hour of this Meta may take the app off every account.
+            log.error("ingest_failing", ratio=ratio, window_s=WINDOW_S)
+        elif change == "ended":
+            log.info("ingest_no_longer_failing", ratio=ratio)
 
     def _expire_overdue(self, now_s: float) -> None:
         for acks, _ in takewhile(lambda pending: pending[1] <= now_s, self._pending.items()):
@@ -121,13 +138,24 @@ class Receiver:
         try:
             outcome = await self._accept(request)
         except RefusalError as refusal:
-            return _refuse(refusal)
+            return self._refuse(refusal)
         except Exception as error:  # noqa: BLE001  # a resend may help, and the text is not for logs
             log.error("delivery_failed", error=type(error).__name__, at=place_of(error))
-            return _refuse(RefusalError(503, "internal_error", "The delivery was not accepted."))
+            message = "The delivery was not accepted."
+            return self._refuse(RefusalError(503, "internal_error", message))
         outcome.inc()
+        self._failures.accepted(time.monotonic())
         metrics.INGEST_SECONDS.observe(time.perf_counter() - started)
         return accepted(request)
+
+    def _refuse(self, refusal: RefusalError) -> web.Response:
+        metrics.DELIVERIES.labels(refusal.reason).inc()
+        self._failures.refused(time.monotonic(), refusal.reason)
+        # A body too large is lost once Meta stops retrying: somebody has to know.
+        level = log.error if refusal.status == 413 else log.warning
+        level("delivery_refused", reason=refusal.reason, status=refusal.status)
+        headers = {"Retry-After": str(RETRY_AFTER_S)} if refusal.status == 503 else None
+        return error_response(refusal.status, refusal.reason, refusal.message, headers)
 
     async def _accept(self, request: web.BaseRequest) -> Counter:
         """Returns when the delivery is in every topic that it belongs to, or in the spool.
@@ -292,12 +320,3 @@ def _entry(app_id: str, signature: str, body: bytes) -> Entry:
 
 def _incomplete() -> RefusalError:
     return RefusalError(400, "body_incomplete", "The body ended early.")
-
-
-def _refuse(refusal: RefusalError) -> web.Response:
-    metrics.DELIVERIES.labels(refusal.reason).inc()
-    # A body too large is lost once Meta stops retrying: somebody has to know.
-    level = log.error if refusal.status == 413 else log.warning
-    level("delivery_refused", reason=refusal.reason, status=refusal.status)
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if refusal.status == 503 else None
-    return error_response(refusal.status, refusal.reason, refusal.message, headers)

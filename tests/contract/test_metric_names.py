@@ -15,6 +15,7 @@ from runtime.exposition import render
 METRICS: dict[str, tuple[MetricWrapperBase, type[MetricWrapperBase], tuple[str, ...]]] = {
     "hookline_deliveries_total": (ingest_metrics.DELIVERIES, Counter, ("outcome",)),
     "hookline_refused_requests_total": (ingest_metrics.REFUSED_REQUESTS, Counter, ("reason",)),
+    "hookline_ingest_failure_ratio": (ingest_metrics.FAILURE_RATIO, Gauge, ()),
     "hookline_ingest_seconds": (ingest_metrics.INGEST_SECONDS, Histogram, ()),
     "hookline_changes_total": (metrics.CHANGES, Counter, ("stage", "field", "outcome")),
     "hookline_event_age_seconds": (metrics.EVENT_AGE_SECONDS, Histogram, ("stage", "field")),
