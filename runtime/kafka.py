@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.helpers import create_ssl_context
+from aiokafka.producer.message_accumulator import MessageAccumulator
 
 from runtime.errors import DependencyError, TopicsMissingError
 from runtime.kafka_connection import expect_closed_transports
@@ -181,6 +182,8 @@ async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
     if not await _succeeds(client.stop(), STOP_TIMEOUT_S):
         log.warning("client_not_stopped", client=type(client).__name__)
         await _succeeds(_end_parts(client), CANCEL_TIMEOUT_S)
+        if isinstance(client, AIOKafkaProducer):
+            _fail_all(client._message_accumulator)  # noqa: SLF001
 
 
 async def _succeeds(work: Coroutine[Any, Any, None], timeout_s: float) -> bool:
@@ -193,10 +196,18 @@ async def _succeeds(work: Coroutine[Any, Any, None], timeout_s: float) -> bool:
     return bool(done) and not task.cancelled() and task.exception() is None
 
 
+def _fail_all(accumulator: MessageAccumulator) -> None:
+    """Fails every record that waits, and leaves nothing for the event loop to complain of."""
+    pending = accumulator._pending_batches  # noqa: SLF001
+    pending.update(*accumulator._batches.values())  # noqa: SLF001  # callbacks look for each there
+    accumulator.fail_all(KafkaConnectionError("stopped"))
+    for batch in pending:
+        batch._drain_waiter.exception()  # noqa: SLF001  # nobody awaits it any more
+
+
 async def _end_parts(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
     """What `stop()` leaves when it is interrupted, for which there is no public way."""
     if isinstance(client, AIOKafkaProducer):
-        client._message_accumulator.fail_all(KafkaConnectionError("stopped"))  # noqa: SLF001
         parts = [client._sender, client.client]  # noqa: SLF001
     else:
         coordinator = client._coordinator  # noqa: SLF001

@@ -1,6 +1,7 @@
 """What clients of Kafka make of its answers: late ones, and none."""
 
 import asyncio
+import gc
 import uuid
 from collections.abc import AsyncIterator
 
@@ -30,6 +31,8 @@ from tests.integration.broker import Broker
 SLOW_BYTES_PER_S = 12_000_000
 """More than twice what the largest body needs (docs/architecture.md), for a busy machine."""
 TIMEOUT_S = 60
+RETRIED_S = 0.5
+"""After so long a record that cannot be sent has been tried again."""
 
 
 @pytest.fixture
@@ -72,6 +75,37 @@ async def test_a_cluster_that_does_not_tell_is_awaited(
         await require_topics(producer, [topic])
     with pytest.raises(DependencyError):
         await partition_counts(producer, [topic])
+
+
+@pytest.mark.parametrize("silent", [True, False])
+async def test_a_producer_that_is_stopped_without_kafka_leaves_nothing_to_complain_of(
+    broker: Broker, proxy: Proxy, *, silent: bool
+) -> None:
+    """Whoever waits for a record hears of it; the event loop has no errors that nobody fetched."""
+    complaints: list[str] = []
+    loop = asyncio.get_running_loop()
+    topic = await broker.topic(partitions=3)
+    producer = new_producer(KafkaSettings(kafka_bootstrap=proxy.address), max_batch_bytes=1024)
+    await start_client(producer, proxy.address)
+    await producer.send_and_wait(topic, b"one that arrives")
+    loop.set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    try:
+        if silent:
+            proxy.cut()
+            proxy.stall()
+        else:
+            await proxy.refuse()
+        sent = [await producer.send(topic, b"one that does not", partition=n) for n in range(3)]
+        await asyncio.sleep(RETRIED_S)
+        await stop_client(producer)
+        failures = await asyncio.gather(*sent, return_exceptions=True)
+        assert [type(failure) for failure in failures] == [KafkaConnectionError] * 3
+        del producer, sent, failures
+        await asyncio.sleep(RETRIED_S)
+        gc.collect()
+    finally:
+        loop.set_exception_handler(None)
+    assert complaints == []
 
 
 async def test_the_largest_body_passes_a_slow_line(broker: Broker, proxy: Proxy) -> None:
