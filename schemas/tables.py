@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 SCHEMA: Final = "hookline"
 ANALYTICS: Final = "analytics"
 
-REVISION: Final = "0006"
+REVISION: Final = "0008"
 """The migration that brings a database to these tables. Revisions are numbered in four digits."""
 
 metadata = MetaData(
@@ -372,4 +372,22 @@ graph_reads = Table(
     Column("answer", JSONB),
     PrimaryKeyConstraint("account_id", "endpoint", "object_id", "read_at"),
     Index(None, "event_id"),
+)
+
+subscription_checks = Table(
+    "subscription_checks",
+    metadata,
+    _text("app_id", nullable=False),
+    _text("account_id", nullable=False),
+    _text("state", nullable=False),
+    _text("reason"),
+    Column("fields", ARRAY(Text), nullable=False),
+    _time("checked_at", nullable=False),
+    _time("state_changed_at", nullable=False),
+    _time("repair_tried_at"),
+    _time("repaired_at"),
+    _text("activity", nullable=False),
+    _time("activity_changed_at", nullable=False),
+    _time("last_received_at"),
+    PrimaryKeyConstraint("app_id", "account_id"),
 )

@@ -192,6 +192,21 @@ TABLES: dict[str, tuple[list[str], list[str]]] = {
             "answer",
         ],
     ),
+    "subscription_checks": (
+        ["app_id", "account_id"],
+        [
+            "state",
+            "reason",
+            "fields",
+            "checked_at",
+            "state_changed_at",
+            "repair_tried_at",
+            "repaired_at",
+            "activity",
+            "activity_changed_at",
+            "last_received_at",
+        ],
+    ),
     "breakers": (["stage"], ["opened_at", "reason", "closed_at"]),
     "gaps": (
         ["consumer_group", "topic", "partition", "first_offset"],
