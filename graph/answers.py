@@ -8,6 +8,8 @@ from multidict import CIMultiDict
 
 from graph.errors import (
     ABSENT,
+    BLOCKED,
+    NOT_DONE,
     UNFINISHED,
     UNREADABLE,
     GraphError,
@@ -19,6 +21,7 @@ from graph.errors import (
 from graph.requests import GraphRequest
 from graph.usage import Usage, greatest, usage_of
 from schemas.decoding import UnreadableError, decode
+from schemas.splitting import id_text
 
 VERSION_HEADER: Final = "facebook-api-version"
 
@@ -63,6 +66,27 @@ def answer_to(
     if not isinstance(found, dict):
         return replace(answer, verdict=ABSENT)
     return replace(answer, object=found, after=_after(document))
+
+
+def answer_to_write(http_status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+    """The answer to one write: what Meta made, or `{"success": true}` where it told only that.
+
+    What refuses an account's writes leaves its reads alone, so no pool of calls is shut by it.
+    """
+    document = _json(body)
+    refused = _refusal(http_status, headers, document)
+    if refused is not None:
+        verdict = refused.verdict
+        if verdict is not None and verdict.reason == BLOCKED:
+            return replace(refused, verdict=replace(verdict, pool=None))
+        return refused
+    answer = _empty(http_status, headers)
+    told = document if isinstance(document, dict) else {"success": document}
+    if told.get("success") is False:
+        return replace(answer, verdict=NOT_DONE)
+    if told.get("success") in (True, "true") or id_text(told.get("id")) is not None:
+        return replace(answer, object=told)
+    return replace(answer, verdict=UNREADABLE)
 
 
 def answers_to(

@@ -1,4 +1,4 @@
-"""Calls to the Graph API: one session, a deadline a call, and nothing secret told to anybody.
+"""Calls to the Graph API: each with a deadline, writes never twice, nothing secret told.
 
 A token goes into a header or a body, never into a URL, except where Meta takes it nowhere else.
 aiohttp's exceptions carry URLs, so none of them leaves this module, also not as a cause.
@@ -13,10 +13,10 @@ import aiohttp
 import structlog
 from yarl import URL
 
-from graph.answers import Answer, answer_to, answers_to
+from graph.answers import Answer, answer_to, answer_to_write, answers_to
 from graph.errors import Action, GraphUnavailableError
 from graph.proof import appsecret_proof
-from graph.requests import GraphRequest, batch_items
+from graph.requests import GraphRequest, GraphWrite, batch_items
 from graph.versions import end_s, outlook
 from runtime import metrics
 
@@ -64,26 +64,37 @@ class Client:
         self._base_url = base_url.rstrip("/")
         self._version = version
         self._timeout = aiohttp.ClientTimeout(
-            total=timeout_s, sock_connect=min(timeout_s, MAX_CONNECT_S)
+            total=timeout_s, connect=min(timeout_s / 2, MAX_CONNECT_S)
         )
         self._max_answer_bytes = max_answer_bytes
-        self._session: aiohttp.ClientSession | None = None
+        self._reading: aiohttp.ClientSession | None = None
+        self._writing: aiohttp.ClientSession | None = None
         self._answering_version = version
         self._told: set[tuple[str, str]] = set()
 
     async def __aenter__(self) -> Self:
-        """Opens the session, and tells when the version is near its end."""
+        """Opens its sessions, and tells when the version is near its end."""
         self.tell_version(datetime.now(UTC).date())
-        # No proxy and no .netrc from the environment: tokens go to Meta and to nobody else.
-        self._session = aiohttp.ClientSession(
-            timeout=self._timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
-        )
+        self._reading = self._session(aiohttp.TCPConnector())
+        # A server may close a connection that is idle at any moment. A read is then sent again;
+        # of a write nobody could tell whether it was done, so each has a connection of its own.
+        self._writing = self._session(aiohttp.TCPConnector(force_close=True))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for session in (self._reading, self._writing):
+            if session is not None:
+                await session.close()
+        self._reading = self._writing = None
+
+    def _session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+        # No proxy and no .netrc from the environment: tokens go to Meta and to nobody else.
+        return aiohttp.ClientSession(
+            connector=connector,
+            timeout=self._timeout,
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
 
     def tell_version(self, today: date) -> None:
         """Tells how the version stands on a day: its end, and whether another one answers."""
@@ -102,7 +113,9 @@ class Client:
         proof = credentials.proof if credentials else None
         bearer = {"Authorization": f"Bearer {credentials.token}"} if credentials else {}
         url = request.url(self._version, proof)
-        status, headers, body = await self._call([request], "GET", url, headers=bearer)
+        status, headers, body = await self._call(
+            [request], "GET", url, self._reading, headers=bearer
+        )
         answer = answer_to(request, status, headers, body)
         self._tell(request, answer)
         return answer
@@ -124,35 +137,56 @@ class Client:
             "batch": batch_items(requests, self._version, proof),
         }
         url = f"{self._version}/?appsecret_proof={proof}"
-        status, headers, body = await self._call(requests, "POST", url, data=form)
+        status, headers, body = await self._call(requests, "POST", url, self._reading, data=form)
         answers = answers_to(requests, status, headers, body)
         for request, answer in zip(requests, answers, strict=True):
             self._tell(request, answer)
         return answers
 
+    async def write(self, write: GraphWrite, credentials: Credentials) -> Answer:
+        """The answer to one write, which is sent once, whatever happens.
+
+        Raises:
+            GraphUnavailableError: there was none within the deadline. Only where `was_sent` is
+                false it is certain that nothing was done.
+        """
+        bearer = {"Authorization": f"Bearer {credentials.token}"}
+        url = write.url(self._version, credentials.proof)
+        status, headers, body = await self._call(
+            [write], "POST", url, self._writing, data=dict(write.form), headers=bearer
+        )
+        answer = answer_to_write(status, headers, body)
+        self._tell(write, answer)
+        return answer
+
     async def _call(
-        self, requests: Sequence[GraphRequest], method: str, url: str, **options: Any
+        self,
+        requests: Sequence[GraphRequest | GraphWrite],
+        method: str,
+        url: str,
+        session: aiohttp.ClientSession | None,
+        **options: Any,
     ) -> tuple[int, Mapping[str, str], bytes]:
+        if session is None:
+            raise RuntimeError("the client is not open")
         try:
-            return await self._exchange(method, url, **options)
+            return await self._exchange(session, method, url, **options)
         except GraphUnavailableError as error:
             for request in requests:
                 metrics.GRAPH_CALLS.labels(request.endpoint, error.reason).inc()
             raise
 
     async def _exchange(
-        self, method: str, url: str, **options: Any
+        self, session: aiohttp.ClientSession, method: str, url: str, **options: Any
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and body of an answer.
 
         Raises:
             GraphUnavailableError: without a cause, which would hold the URL.
         """
-        if self._session is None:
-            raise RuntimeError("the client is not open")
         target = URL(f"{self._base_url}/{url}", encoded=True)
         try:
-            async with self._session.request(
+            async with session.request(
                 method, target, allow_redirects=False, **options
             ) as response:
                 body = await self._body(response)
@@ -174,7 +208,7 @@ class Client:
                 return None
         return bytes(body)
 
-    def _tell(self, request: GraphRequest, answer: Answer) -> None:
+    def _tell(self, request: GraphRequest | GraphWrite, answer: Answer) -> None:
         verdict = answer.verdict
         metrics.GRAPH_CALLS.labels(request.endpoint, verdict.action if verdict else _OK).inc()
         self._look_at_version(answer.api_version)

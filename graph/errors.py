@@ -100,6 +100,12 @@ SERVER_ERROR: Final = Verdict(Action.RETRY, "graph_server_error")
 ABSENT: Final = Verdict(Action.AMBIGUOUS, "not_found_or_no_permission")
 """The object is missing, or hidden from us, or not to be read so: Meta does not tell which."""
 
+NOT_DONE: Final = Verdict(Action.FINAL, "graph_did_not")
+"""`{"success": false}`, with status 200 and without a reason."""
+
+BLOCKED: Final = "blocked_for_abuse"
+"""Meta takes an account's writes for abuse, and refuses them for a time that it does not tell."""
+
 _TRANSIENT: Final = Verdict(Action.RETRY, "graph_transient")
 _PERMISSION_MISSING: Final = Verdict(Action.PARK_FIELD, "permission_missing")
 _NO_VIEWERS: Final = Verdict(Action.FINAL, "not_enough_viewers")
@@ -118,7 +124,7 @@ _WAITS: Final[_Table] = {
     (80001, None): Verdict(Action.WAIT, "throttled_page", "account", _HOUR),
     (80002, None): Verdict(Action.WAIT, "throttled_account", "account", _HOUR),
     (80006, None): Verdict(Action.WAIT, "throttled_messenger", "account", _HOUR),
-    (368, None): Verdict(Action.WAIT, "blocked_for_abuse", "account", _HOUR),
+    (368, None): Verdict(Action.WAIT, BLOCKED, "account", _HOUR),
 }
 
 _TOKEN_DEAD: Final[dict[int | None, str]] = {

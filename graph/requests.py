@@ -12,11 +12,18 @@ from urllib.parse import urlencode
 import orjson
 
 from schemas.enriched import Endpoint
+from schemas.fields import INSTAGRAM
 
 MAX_BATCH: Final = 50
 """Source: https://developers.facebook.com/docs/graph-api/batch-requests"""
 
 ACCOUNTS_PER_PAGE: Final = 100
+
+REPLIES_PER_PAGE: Final = 50
+"""The most that Meta gives.
+
+Source: https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-media/comments
+"""
 
 _COMMENT_FIELDS: Final = (
     "id,text,timestamp,username,from{id,username},like_count,hidden,parent_id,"
@@ -32,6 +39,7 @@ _MEDIA_FIELDS: Final = (
     "id,caption,media_type,media_product_type,permalink,timestamp,username,"
     "comments_count,like_count"
 )
+_REPLY_FIELDS: Final = "id,text,timestamp,username,from{id,username}"
 _PAGE_FIELDS: Final = "id,name,access_token,tasks,instagram_business_account{id,username}"
 
 
@@ -55,6 +63,29 @@ class GraphRequest:
         """Path and query after the host, percent-encoded: `v25.0/179…?fields=…`."""
         proofs = (("appsecret_proof", proof),) if proof else ()
         return f"{version}/{self.path}?{urlencode((*self.query, *proofs), safe=',()')}"
+
+
+@dataclass(frozen=True, slots=True)
+class GraphWrite:
+    """One POST. There is no idempotency: the same one sent twice is done twice.
+
+    It never asks for fields: Meta would do it, and then answer that it cannot tell them (code 20).
+
+    Attributes:
+        endpoint: what it is called in metrics and logs.
+        path: without the version.
+        form: the body, without token. It holds messages and may hold secrets, so it is not shown.
+        query: without proof.
+    """
+
+    endpoint: str
+    path: str
+    form: tuple[tuple[str, str], ...] = field(repr=False)
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    def url(self, version: str, proof: str) -> str:
+        """Path and query after the host, percent-encoded."""
+        return f"{version}/{self.path}?{urlencode((*self.query, ('appsecret_proof', proof)))}"
 
 
 def read(endpoint: Endpoint, account_id: str, object_id: str) -> GraphRequest:
@@ -139,6 +170,89 @@ def token_exchange(app_id: str, app_secret: str, token: str) -> GraphRequest:
         ("fb_exchange_token", token),
     )
     return GraphRequest("token_exchange", "oauth/access_token", query)
+
+
+def comment_replies(comment_id: str, after: str | None = None) -> GraphRequest:
+    """A page of the replies to a comment on media of our own.
+
+    Source: https://developers.facebook.com/documentation/instagram-platform/instagram-graph-api/reference/ig-comment/replies.md
+    """
+    query = (("fields", _REPLY_FIELDS), ("limit", str(REPLIES_PER_PAGE)))
+    cursor = (("after", after),) if after is not None else ()
+    return GraphRequest("comment_replies", f"{_id(comment_id)}/replies", (*query, *cursor))
+
+
+def page_subscriptions(page_id: str) -> GraphRequest:
+    """The apps that a Page is subscribed by, with their fields: to be asked with its own token.
+
+    Source: https://developers.facebook.com/docs/graph-api/reference/page/subscribed_apps
+    """
+    query = (("fields", "id,name,subscribed_fields"),)
+    return GraphRequest("page_subscriptions", f"{_id(page_id)}/subscribed_apps", query)
+
+
+def app_subscriptions(app_id: str) -> GraphRequest:
+    """What an app is subscribed to: to be asked with its own token, `app_id|app_secret`.
+
+    Source: https://developers.facebook.com/docs/graph-api/webhooks/subscriptions-edge
+    """
+    query = (("fields", "object,callback_url,active,fields"),)
+    return GraphRequest("app_subscriptions", f"{_id(app_id)}/subscriptions", query)
+
+
+def user_permissions() -> GraphRequest:
+    """What a token's user granted to the app.
+
+    Source: https://developers.facebook.com/docs/graph-api/reference/user/permissions
+    """
+    query = (("fields", "permission,status"),)
+    return GraphRequest("permissions", "me/permissions", query)
+
+
+def mention_reply(
+    account_id: str, media_id: str, comment_id: str | None, message: str
+) -> GraphWrite:
+    """Answers a mention: the comment that holds it, or without one the media, for a caption.
+
+    Source: https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/mentions
+    """
+    target = (("comment_id", _id(comment_id)),) if comment_id is not None else ()
+    form = (("media_id", _id(media_id)), *target, ("message", message))
+    return GraphWrite("mention_reply", f"{_id(account_id)}/mentions", form)
+
+
+def comment_reply(comment_id: str, message: str) -> GraphWrite:
+    """Answers a comment on media of our own. An answer to a reply goes to the comment at the top.
+
+    Source: https://developers.facebook.com/documentation/instagram-platform/instagram-graph-api/reference/ig-comment/replies.md
+    """
+    return GraphWrite("comment_reply", f"{_id(comment_id)}/replies", (("message", message),))
+
+
+def page_subscribe(page_id: str, fields: Sequence[str]) -> GraphWrite:
+    """Subscribes the app to a Page, with these fields in the place of those before.
+
+    Source: https://developers.facebook.com/docs/graph-api/reference/page/subscribed_apps
+    """
+    form = (("subscribed_fields", ",".join(fields)),)
+    return GraphWrite("page_subscribe", f"{_id(page_id)}/subscribed_apps", form)
+
+
+def app_subscribe(
+    app_id: str, callback_url: str, verify_token: str, fields: Sequence[str]
+) -> GraphWrite:
+    """Subscribes an app to fields of `instagram`, beside those before. Meta calls back at once.
+
+    Source: https://developers.facebook.com/docs/graph-api/webhooks/subscriptions-edge
+    """
+    form = (
+        ("object", INSTAGRAM),
+        ("callback_url", callback_url),
+        ("fields", ",".join(fields)),
+        ("include_values", "true"),
+        ("verify_token", verify_token),
+    )
+    return GraphWrite("app_subscribe", f"{_id(app_id)}/subscriptions", form)
 
 
 def batch_items(requests: Sequence[GraphRequest], version: str, proof: str) -> str:

@@ -10,8 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from graph.answers import Answer, answer_to, answers_to
-from graph.errors import ABSENT, SERVER_ERROR, UNFINISHED, UNREADABLE, Action, GraphError
+from graph.answers import Answer, answer_to, answer_to_write, answers_to
+from graph.errors import (
+    ABSENT,
+    NOT_DONE,
+    SERVER_ERROR,
+    UNFINISHED,
+    UNREADABLE,
+    Action,
+    GraphError,
+)
 from graph.requests import accounts_page, comment, debug_token, mentioned_comment
 from graph.usage import Usage
 
@@ -196,3 +204,55 @@ def test_any_bytes(body: bytes, items: list[bytes]) -> None:
     answers = answers_to([COMMENT] * len(items), 200, NO_HEADERS, orjson.dumps(listed))
     for answer in [answer_to(COMMENT, 200, NO_HEADERS, body), *answers]:
         assert (answer.object is None) != (answer.verdict is None)
+
+
+def _written(document: Any, status: int = 200) -> Answer:
+    return answer_to_write(status, NO_HEADERS, orjson.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({"id": "179"}, {"id": "179"}),
+        ({"success": True}, {"success": True}),
+        ({"success": "true"}, {"success": "true"}),
+        (True, {"success": True}),
+        ("true", {"success": "true"}),
+    ],
+)
+def test_a_write_that_was_done(document: Any, told: dict[str, Any]) -> None:
+    """Meta tells it in several ways."""
+    answer = _written(document)
+    assert (answer.object, answer.verdict) == (told, None)
+
+
+@pytest.mark.parametrize("document", [{"success": False}, False])
+def test_a_write_that_was_not_done(document: Any) -> None:
+    """In an answer of 200."""
+    assert _written(document).verdict == NOT_DONE
+
+
+@pytest.mark.parametrize("document", [None, [], {}, 1.5, "false", {"id": None}, {"success": None}])
+def test_a_write_of_which_nothing_is_told(document: Any) -> None:
+    """It may have been done."""
+    assert _written(document).verdict == UNREADABLE
+
+
+def test_writes_that_are_refused_for_abuse_shut_no_pool() -> None:
+    """Reads go on; a read that is refused so shuts its account's."""
+    body = orjson.dumps({"error": {"code": 368, "message": "no"}})
+    refused = answer_to_write(400, NO_HEADERS, body).verdict
+    read = answer_to(COMMENT, 400, NO_HEADERS, body).verdict
+    assert refused is not None
+    assert read is not None
+    assert (refused.action, refused.reason) == (Action.WAIT, "blocked_for_abuse")
+    assert (refused.pool, read.pool) == (None, "account")
+
+
+@given(documents, st.integers(100, 599))
+def test_a_write_is_done_or_has_a_verdict(document: Any, status: int) -> None:
+    """Whatever is answered."""
+    answer = _written(document, status)
+    assert (answer.object is None) != (answer.verdict is None)
+    if answer.object is not None:
+        assert 200 <= status <= 299

@@ -17,7 +17,14 @@ from graph.answers import Answer
 from graph.client import Client, Credentials
 from graph.errors import Action, GraphUnavailableError
 from graph.proof import appsecret_proof
-from graph.requests import comment, debug_token, mentioned_media, token_exchange
+from graph.requests import (
+    comment,
+    comment_reply,
+    debug_token,
+    mention_reply,
+    mentioned_media,
+    token_exchange,
+)
 from runtime import metrics
 
 TOKEN = "EAATokenThatNobodySees"
@@ -154,6 +161,74 @@ async def test_a_batch() -> None:
     assert [item["relative_url"].partition("?")[0] for item in items] == [
         f"v25.0/{i}" for i in range(1, 5)
     ]
+
+
+async def test_a_write() -> None:
+    """The message is in the body, the token in a header; nothing is asked for."""
+    seen: list[tuple[web.Request, dict[str, str]]] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        seen.append((request, {name: str(value) for name, value in (await request.post()).items()}))
+        return web.json_response({"id": "180"}, headers={"X-App-Usage": '{"call_count":3}'})
+
+    before = _count("mention_reply", "ok")
+    async with _graph(handle) as url, Client(url, "v25.0", 5.0) as client:
+        answer = await client.write(
+            mention_reply("1784", "18", "179", "¡Hola & adiós!"), CREDENTIALS
+        )
+    assert answer.object == {"id": "180"}
+    assert answer.usage.app_percent == 3.0
+    assert _count("mention_reply", "ok") == before + 1
+    ((request, form),) = seen
+    assert (request.method, request.path) == ("POST", "/v25.0/1784/mentions")
+    assert request.headers["Authorization"] == f"Bearer {TOKEN}"
+    assert dict(request.query) == {"appsecret_proof": PROOF}
+    assert form == {"media_id": "18", "comment_id": "179", "message": "¡Hola & adiós!"}
+
+
+async def test_writes_never_share_a_connection() -> None:
+    """One that has been idle may be closed at the moment of sending."""
+    peers: list[object] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        peers.append(request.transport.get_extra_info("peername"))
+        return web.json_response({"id": "179"})
+
+    async with _graph(handle) as url, Client(url, "v25.0", 5.0) as client:
+        for _ in range(2):
+            await client.read(COMMENT, CREDENTIALS)
+        for _ in range(3):
+            await client.write(comment_reply("179", "Hi"), CREDENTIALS)
+    assert len(set(peers)) == 4
+
+
+async def test_a_write_is_sent_once() -> None:
+    """Also when the connection breaks, where a read would be sent again."""
+    sent: list[str] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        sent.append(request.method)
+        return await _drop(request)
+
+    async with _graph(handle) as url, Client(url, "v25.0", 5.0) as client:
+        for _ in range(3):
+            with pytest.raises(GraphUnavailableError) as caught:
+                await client.write(comment_reply("179", "Hi"), CREDENTIALS)
+            assert caught.value.was_sent
+    assert sent == ["POST"] * 3
+
+
+async def test_a_write_that_never_left() -> None:
+    """Nobody listens, or a host does not answer: nothing was done for certain."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    # An address for documentation, which nobody has: https://www.rfc-editor.org/rfc/rfc5737
+    for url in (f"http://127.0.0.1:{port}", "http://192.0.2.1"):
+        async with Client(url, "v25.0", 0.5) as client:
+            with pytest.raises(GraphUnavailableError) as caught:
+                await client.write(comment_reply("179", "Hi"), CREDENTIALS)
+        assert (caught.value.reason, caught.value.was_sent) == ("graph_unreachable", False)
 
 
 async def test_requests_that_hold_their_secrets_themselves() -> None:

@@ -1,5 +1,6 @@
 """What is asked for, literally; and what can get into it."""
 
+from collections.abc import Callable
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import orjson
@@ -9,15 +10,24 @@ from hypothesis import strategies as st
 
 from graph.requests import (
     GraphRequest,
+    GraphWrite,
     accounts_page,
+    app_subscribe,
+    app_subscriptions,
     batch_items,
     comment,
+    comment_replies,
+    comment_reply,
     debug_token,
     media,
+    mention_reply,
     mentioned_comment,
     mentioned_media,
+    page_subscribe,
+    page_subscriptions,
     read,
     token_exchange,
+    user_permissions,
 )
 from schemas.enriched import Endpoint
 
@@ -136,3 +146,90 @@ def test_a_batch_has_one_to_fifty(count: int) -> None:
     """Meta refuses more as a whole."""
     with pytest.raises(ValueError, match="1 to 50"):
         batch_items([comment("1")] * count, "v25.0", "aa")
+
+
+def test_replies_of_a_comment() -> None:
+    """From cursor to cursor, with what tells our own."""
+    first, second = comment_replies("179"), comment_replies("179", "QVFI+/=")
+    assert first.url("v25.0") == (
+        "v25.0/179/replies?fields=id,text,timestamp,username,from%7Bid,username%7D&limit=50"
+    )
+    assert dict(parse_qsl(urlsplit(second.url("v25.0")).query))["after"] == "QVFI+/="
+
+
+def test_subscriptions_and_permissions() -> None:
+    """What doctor and watchdog read."""
+    assert page_subscriptions("17").url("v25.0") == (
+        "v25.0/17/subscribed_apps?fields=id,name,subscribed_fields"
+    )
+    assert app_subscriptions("1").url("v25.0").startswith("v25.0/1/subscriptions?fields=object,")
+    assert user_permissions().path == "me/permissions"
+
+
+def test_an_answer_to_a_mention() -> None:
+    """In a comment, or with the media alone in a caption."""
+    write = mention_reply("1784", "180", "179", "Hi")
+    assert write.url("v25.0", "aa") == "v25.0/1784/mentions?appsecret_proof=aa"
+    assert dict(write.form) == {"media_id": "180", "comment_id": "179", "message": "Hi"}
+    assert dict(mention_reply("1784", "180", None, "Hi").form) == {
+        "media_id": "180",
+        "message": "Hi",
+    }
+
+
+def test_an_answer_to_a_comment() -> None:
+    """On media of our own."""
+    write = comment_reply("179", "Hi")
+    assert (write.endpoint, write.path) == ("comment_reply", "179/replies")
+    assert dict(write.form) == {"message": "Hi"}
+
+
+def test_subscribing() -> None:
+    """Pages to fields of theirs, apps to those of `instagram`, with their values."""
+    page = page_subscribe("17", ["feed", "mention"])
+    assert (page.path, page.form) == (
+        "17/subscribed_apps",
+        (("subscribed_fields", "feed,mention"),),
+    )
+    app = app_subscribe("1", "https://host/webhooks/instagram", "the-token", ["comments"])
+    assert app.path == "1/subscriptions"
+    assert dict(app.form) == {
+        "object": "instagram",
+        "callback_url": "https://host/webhooks/instagram",
+        "fields": "comments",
+        "include_values": "true",
+        "verify_token": "the-token",
+    }
+
+
+@given(ids, st.text())
+def test_no_write_shows_what_it_says(object_id: str, message: str) -> None:
+    """Nor asks for fields, nor puts a message where logs of servers would have it."""
+    told = f"<{message}>"
+    writes = [
+        mention_reply(object_id, object_id, object_id, told),
+        mention_reply(object_id, object_id, None, told),
+        comment_reply(object_id, told),
+        app_subscribe(object_id, told, told, []),
+    ]
+    for write in writes:
+        assert isinstance(write, GraphWrite)
+        assert told not in repr(write) + unquote(write.url("v25.0", "aa"))
+        assert "fields" not in write.url("v25.0", "aa")
+        assert ("fields" in dict(write.form)) == (write.endpoint == "app_subscribe")
+
+
+@given(ids, not_ids)
+def test_writes_take_only_digits_for_ids(object_id: str, other: str) -> None:
+    """Anything else could be another path."""
+    makes: list[Callable[[], GraphWrite]] = [
+        lambda: mention_reply(other, object_id, None, "Hi"),
+        lambda: mention_reply(object_id, other, None, "Hi"),
+        lambda: mention_reply(object_id, object_id, other, "Hi"),
+        lambda: comment_reply(other, "Hi"),
+        lambda: page_subscribe(other, []),
+        lambda: app_subscribe(other, "", "", []),
+    ]
+    for make in makes:
+        with pytest.raises(ValueError, match="digits"):
+            make()
