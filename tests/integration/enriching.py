@@ -102,7 +102,7 @@ class Enrichment:
         """Runners at work."""
         stop = asyncio.Event()
         running = [
-            asyncio.create_task(self._runner(lease_s).run(asyncio.Event(), stop))
+            asyncio.create_task(self._runner(lease_s).run(self.handler.some, stop))
             for _ in range(count)
         ]
         try:
