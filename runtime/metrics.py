@@ -52,6 +52,11 @@ GRAPH_CALLS: Final = Counter(
     "Graph API calls by what came of them: ok, what is to be done, or why there was no answer.",
     ["endpoint", "result"],
 )
+GRAPH_BUDGET_USED: Final = Gauge(
+    names.GRAPH_BUDGET_USED_RATIO,
+    "The share of an account's calls that Meta says is used; of the app's without an account.",
+    ["account"],
+)
 GRAPH_VERSION_DIFFERS: Final = Gauge(
     names.GRAPH_VERSION_DIFFERS,
     "1 while the Graph API answers at another version than the pinned one.",

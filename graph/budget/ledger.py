@@ -20,6 +20,7 @@ from graph.budget.pool import (
     reserve,
     settle,
 )
+from runtime import metrics
 from runtime.database import transaction
 from schemas.tables import SCHEMA, graph_usage
 
@@ -107,6 +108,10 @@ class Ledger:
                 for name, pool in pools.items()
             }
             await _write(connection, grant.app_id, grant.account_id, settled)
+        for name, pool in settled.items():
+            if pool.used_percent is not None:
+                account_id = _key(grant.app_id, grant.account_id, name)["account_id"]
+                metrics.GRAPH_BUDGET_USED.labels(account_id).set(pool.used_percent / FULL_PERCENT)
 
     def _rules(self, name: PoolName, *, urgent: bool) -> Rules:
         above = (FULL_PERCENT - self._target_percent) / 2 if urgent else 0.0

@@ -29,6 +29,7 @@ METRICS: dict[str, tuple[MetricWrapperBase, type[MetricWrapperBase], tuple[str, 
     "hookline_breaker_open": (metrics.BREAKER_OPEN, Gauge, ("stage",)),
     "hookline_gaps_total": (metrics.GAPS, Counter, ("topic", "group")),
     "hookline_graph_calls_total": (metrics.GRAPH_CALLS, Counter, ("endpoint", "result")),
+    "hookline_graph_budget_used_ratio": (metrics.GRAPH_BUDGET_USED, Gauge, ("account",)),
     "hookline_graph_version_differs": (metrics.GRAPH_VERSION_DIFFERS, Gauge, ("version",)),
     "hookline_graph_version_end_timestamp_seconds": (
         metrics.GRAPH_VERSION_END,

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from graph.budget.ledger import Grant, Ledger
 from graph.budget.pool import Outcome
+from runtime.metrics import GRAPH_BUDGET_USED
 
 APP: Final = "1001"
 ACCOUNT: Final = "17841400000000001"
@@ -104,3 +105,16 @@ async def test_calls_of_a_dead_replica_count_as_made(engine: AsyncEngine) -> Non
     async with engine.connect() as connection:
         found = await connection.execute(text("SELECT pool, unreported FROM hookline.graph_usage"))
         assert {(row.pool, row.unreported) for row in found} == {("app", 1), ("account", 1)}
+
+
+async def test_what_meta_says_is_used_is_a_metric(engine: AsyncEngine) -> None:
+    """As a share: of the account, and of the app, which has no account's name."""
+    one = ledger(engine)
+    told = Outcome(ended=1, counted=1, used_percent=41.0)
+    await settle(one, await one.reserve(APP, ACCOUNT, 1), told)
+    used = {
+        sample.labels["account"]: sample.value
+        for family in GRAPH_BUDGET_USED.collect()
+        for sample in family.samples
+    }
+    assert (used[ACCOUNT], used[""]) == (0.41, 0.0)
