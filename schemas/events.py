@@ -1,6 +1,7 @@
 """The event: one change, identified, as `instagram.events.<field>` carries it (design B4)."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import orjson
@@ -23,7 +24,16 @@ def format_time(moment: datetime) -> str:
     """RFC 3339 in UTC with microseconds, as headers and events carry times."""
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
-    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    second = _second(
+        moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second
+    )
+    return f"{second}.{moment.microsecond:06}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(*parts: int) -> str:
+    """What the thousands of times of one second share: making it anew takes twice as long."""
+    return "%04d-%02d-%02dT%02d:%02d:%02d" % parts  # noqa: UP031  # twice as fast as an f-string
 
 
 def parse_time(text: str) -> datetime:

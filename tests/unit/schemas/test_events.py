@@ -230,6 +230,14 @@ def test_times_round_trip(moment: datetime) -> None:
     assert parse_time(format_time(moment)).tzinfo is UTC
 
 
+@given(moments, st.integers(-23, 23))
+def test_times_are_told_as_by_the_standard_library(moment: datetime, offset_h: int) -> None:
+    """In UTC, wherever they are from, with six digits after the point."""
+    utc = moment.replace(tzinfo=None)
+    there = moment.astimezone(timezone(timedelta(hours=offset_h)))
+    assert format_time(there) == utc.isoformat(timespec="microseconds") + "Z"
+
+
 @given(moments, moments)
 def test_times_sort_as_their_text(one: datetime, other: datetime) -> None:
     """All are UTC and of one width."""
