@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 SCHEMA: Final = "hookline"
 ANALYTICS: Final = "analytics"
 
-REVISION: Final = "0008"
+REVISION: Final = "0009"
 """The migration that brings a database to these tables. Revisions are numbered in four digits."""
 
 metadata = MetaData(
@@ -390,4 +390,40 @@ subscription_checks = Table(
     _time("activity_changed_at", nullable=False),
     _time("last_received_at"),
     PrimaryKeyConstraint("app_id", "account_id"),
+)
+
+replies = Table(
+    "replies",
+    metadata,
+    _text("reply_key", nullable=False),
+    _text("account_id", nullable=False),
+    _text("event_id", nullable=False),
+    _text("rule", nullable=False),
+    _text("kind", nullable=False),
+    _text("media_id"),
+    _text("comment_id"),
+    _text("thread_id"),
+    _text("person"),
+    _text("message", nullable=False),
+    Column("dry_run", Boolean, nullable=False),
+    _text("state", nullable=False),
+    _text("reason"),
+    _text("reply_id"),
+    Column("attempts", BigInteger, nullable=False),
+    _time("due_at"),
+    _time("leased_until"),
+    _time("created_at", nullable=False),
+    _time("sending_at"),
+    _time("settled_at"),
+    _time("looked_at"),
+    PrimaryKeyConstraint("reply_key"),
+    Index(None, "event_id", unique=True, postgresql_where=text("rule <> 'manual'")),
+    Index(
+        None,
+        "state",
+        "due_at",
+        postgresql_where=text("state IN ('planned', 'sending', 'unknown')"),
+    ),
+    Index(None, "account_id", "sending_at"),
+    Index(None, "reply_id", postgresql_where=text("reply_id IS NOT NULL")),
 )
