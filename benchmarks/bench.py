@@ -22,11 +22,26 @@ from hookline.embedded.state import Kept
 from migrations.apply import migrate
 from runtime.topics import apply_topics
 from schemas.settings import PREFIX, MigrateSettings, TopicsSettings
+from schemas.tables import SCHEMA
 
 KEPT_NAMES: Final = ("HOOKLINE_KAFKA_HOME", "HOOKLINE_POSTGRES_BIN")
 """Settings that say where the private servers' programs are; the others would change a run."""
 
 STOP_TIMEOUT_S: Final = 12.0
+
+INSERTED: Final = "public.bench_inserted"
+"""What was inserted into `comments`: each row's transaction is the one that did."""
+
+_KEEP_INSERTED: Final = f"""
+CREATE TABLE {INSERTED} (first_received_at timestamptz NOT NULL);
+CREATE FUNCTION public.bench_keep_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO {INSERTED} SELECT first_received_at FROM new;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER bench_keep_inserted AFTER INSERT ON {SCHEMA}.comments
+    REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION public.bench_keep_inserted();
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +83,17 @@ class Bench:
             yield service
 
     @asynccontextmanager
-    async def worker(self, name: str) -> AsyncIterator[Service]:
-        """`hookline worker NAME`. Entered as soon as it has its partitions."""
+    async def worker(
+        self, name: str, given: Mapping[str, object] | None = None
+    ) -> AsyncIterator[Service]:
+        """`hookline worker NAME` with settings besides the usual ones, named without prefix.
+
+        Entered as soon as it has its partitions.
+        """
         port = _free_port()
         argv = [sys.executable, "-m", "hookline", "worker", name]
-        async with self._service(name, argv, port, {"METRICS_PORT": port}) as service:
+        settings = {"METRICS_PORT": port, **(given or {})}
+        async with self._service(name, argv, port, settings) as service:
             yield service
 
     @asynccontextmanager
@@ -104,10 +125,15 @@ class Bench:
             await child.stop()
 
     async def track_commits(self) -> None:
-        """Makes PostgreSQL remember when transactions committed, from its next start on."""
+        """Makes PostgreSQL remember when transactions committed, from its next start on.
+
+        Rows of comments change when enrichment tells something about them, and so does the time
+        of their last commit: `INSERTED` keeps the first one.
+        """
         connection = await asyncpg.connect(self.stack.database_url)
         try:
             await connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+            await connection.execute(_KEEP_INSERTED)
         finally:
             await connection.close()
 

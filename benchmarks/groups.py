@@ -7,14 +7,15 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from schemas.topics import EVENTS_TOPICS, RAW_TOPICS, consumer_group
+from schemas.topics import consumer_group
+from workers.archive.handler import ArchiveHandler
+from workers.dedupe.handler import DedupeHandler
 from workers.enrich.handler import EnrichHandler
+from workers.persist.handler import PersistHandler
 
 READS: Final = {
-    "archive": tuple(RAW_TOPICS),
-    "dedupe": tuple(RAW_TOPICS),
-    "persist": tuple(EVENTS_TOPICS),
-    "enrich": EnrichHandler.topics,
+    handler.name: handler.topics
+    for handler in (ArchiveHandler, DedupeHandler, PersistHandler, EnrichHandler)
 }
 """What each worker reads. Its order is that of the line: dedupe feeds persist and enrich."""
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import asyncpg
 
+from benchmarks.bench import INSERTED
 from benchmarks.groups import READS as WORKERS
 from benchmarks.groups import open_groups
 from benchmarks.load import LoadError, closed_loop, paced
@@ -33,8 +34,8 @@ KAFKA_MEMORY: Final = Goal("at most", 512)
 LATENCY: Final = f"received → row at {RATE} deliveries/s"
 
 _AGES: Final = """\
-SELECT extract(epoch FROM pg_xact_commit_timestamp({table}.xmin) - {received}) * 1000
-FROM {schema}.{table} WHERE {received} >= $1
+SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin) - {received}) * 1000
+FROM {table} WHERE {received} >= $1
 """
 
 
@@ -63,9 +64,9 @@ class Line:
             await _until(connection, "comments", "first_received_at", started, count)
             await _until(connection, "deliveries", "received_at", started, count)
             for what, table, received, goals in (
-                ("row", "comments", "first_received_at", (P50, P99)),
-                ("claim", "sightings", "received_at", (None, None)),
-                ("archive", "deliveries", "received_at", (None, None)),
+                ("row", INSERTED, "first_received_at", (P50, P99)),
+                ("claim", f"{SCHEMA}.sightings", "received_at", (None, None)),
+                ("archive", f"{SCHEMA}.deliveries", "received_at", (None, None)),
             ):
                 ages = await _ages(connection, table, received, started)
                 for percent, goal in zip((50, 99), goals, strict=True):
@@ -75,7 +76,7 @@ class Line:
                 LATENCY,
                 "row: slowest",
                 "ms",
-                max(await _ages(connection, "comments", "first_received_at", started)),
+                max(await _ages(connection, INSERTED, "first_received_at", started)),
             )
             flush = await _flush_ms(connection)
             book.note(LATENCY, "commit to visible: p50 (not in the above)", "ms", flush)
@@ -163,7 +164,7 @@ async def _until(
 async def _ages(
     connection: "asyncpg.Connection[asyncpg.Record]", table: str, received: str, started: datetime
 ) -> list[float]:
-    query = _AGES.format(table=table, received=received, schema=SCHEMA)
+    query = _AGES.format(table=table, received=received)
     return [float(row[0]) for row in await connection.fetch(query, started)]
 
 

@@ -22,7 +22,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bench import Bench, forget_settings, open_bench
+from benchmarks.bench import INSERTED, Bench, forget_settings, open_bench
 from benchmarks.line import _AGES as AGES
 from benchmarks.load import Load, paced
 from benchmarks.machine import describe
@@ -135,7 +135,7 @@ class _Live:
         return await paced(port, iter(requests), rate=self._rate, count=self._rate)
 
     async def _ages(self, started: datetime, sent: int) -> dict[str, float]:
-        query = AGES.format(table="comments", received="first_received_at", schema=SCHEMA)
+        query = AGES.format(table=INSERTED, received="first_received_at")
         deadline_s = time.monotonic() + SETTLE_TIMEOUT_S
         connection = await asyncpg.connect(self._state.database_url)
         try:
