@@ -57,11 +57,20 @@ def _strict_time(value: object) -> datetime:
 
 Time = Annotated[datetime, BeforeValidator(_strict_time)]
 
+WEBHOOK: Final = "webhook"
+"""What brings events, but for those that say otherwise: Meta, by calling ingest."""
+
+REPLAY: Final = "replay"
+"""Brings events again that were dealt with, or could have been."""
+
 _UUID: Final = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 class Event(BaseModel):
-    """One change with its identity. `value` is what Meta sent, member for member."""
+    """One change with its identity. `value` is what Meta sent, member for member.
+
+    `source` is what brought it: replies are for those alone that Meta has just sent.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -79,6 +88,7 @@ class Event(BaseModel):
     is_test: bool
     is_own: bool | None
     value: Any
+    source: str = WEBHOOK
 
     @property
     def key(self) -> ClaimKey:
@@ -109,6 +119,11 @@ def encode_event(change: Change, identity: Identity, key: ClaimKey) -> bytes:
         return bytes(memoryview(orjson.dumps(document)))
     except TypeError:  # lone surrogates, integers beyond 64 bits, deep nesting
         return canonical_json(document)
+
+
+def brought_by(source: str, event: bytes) -> bytes:
+    """The JSON of an event as it is when something else than the webhook brings it."""
+    return event[:-1] + b',"source":' + orjson.dumps(source) + b"}"
 
 
 def decode_event(record: bytes) -> Event:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from runtime.database import transaction
 from runtime.worker import Outcome, Record, dead_letter
 from schemas.enriched import Read
-from schemas.events import Event, MalformedEventError, decode_event
+from schemas.events import REPLAY, Event, MalformedEventError, brought_by, decode_event
 from schemas.tables import SCHEMA, graph_reads
 from workers.enrich.handler import new_tasks
 from workers.enrich.published import enriched_record
@@ -92,10 +92,12 @@ def deciding(reads: Iterable[tuple[str, Read]]) -> list[tuple[str, Read]]:
 
 
 def _decoded(records: Iterable[Record], outcome: Outcome) -> Iterable[tuple[Event, str]]:
-    """Events with their JSON; what is none becomes a dead letter."""
+    """Events with their JSON, which says that a replay brings them; what is none becomes a dead
+    letter.
+    """
     for record in records:
         value = record.value or b""
         try:
-            yield decode_event(value), value.decode()
+            yield decode_event(value), brought_by(REPLAY, value).decode()
         except MalformedEventError as error:
             outcome.dead.append(dead_letter(STAGE, record, "malformed_event", str(error)))

@@ -14,6 +14,7 @@ from hookline.dead_letters.breaker import open_breakers
 from hookline.operations import Operation, recorded, settled
 from hookline.rebuild.line import Handles
 from hookline.replay.batch import Place, Source
+from hookline.replay.changes import ReplayedChanges
 from hookline.replay.deliveries import open_deliveries, planned_deliveries
 from hookline.replay.enrichment import AskedAgain, RecordedAnswers
 from hookline.replay.ground import TEMPORARY, Ground
@@ -225,6 +226,8 @@ def _report(order: Order, operation_id: str | None, *, resumed: bool = False) ->
 
 def _handler(order: Order, held: AsyncEngine, began: datetime) -> Handles:
     """What does the stage: the live worker's handler, but for enrich, which must not ask."""
+    if order.stage == ReplayedChanges.name:
+        return ReplayedChanges(held)
     if order.effect == "refresh":
         return AskedAgain(held, began)
     if order.stage == "enrich":

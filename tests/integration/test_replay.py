@@ -32,7 +32,8 @@ from runtime.publisher import OutRecord, Publisher
 from runtime.topics import apply_topics
 from runtime.worker import Record
 from schemas.deliveries import Delivery
-from schemas.events import format_time
+from schemas.enriched import decode_enriched
+from schemas.events import decode_event, format_time
 from schemas.settings import OperatorSettings, TopicsSettings, WorkerSettings
 from schemas.topics import (
     DEAD_LETTERS,
@@ -257,6 +258,7 @@ async def test_dedupe_makes_claims_again_and_publishes(
     report = await stored.replay(stored.window.order("dedupe", origin=origin))
     published = await broker.new_records(ends)
     assert len(published) == report.counts["published"] > 0
+    assert {decode_event(one.value or b"").source for one in published} == {"replay"}
     assert report.tables["claims"]["new"] == len(before["claims"])
     assert report.tables["sightings"]["new"] == len(before["sightings"])
     assert report.counts["duplicates"] == len(before["sightings"]) - report.counts["published"]
@@ -337,6 +339,7 @@ async def test_recorded_answers_are_published_again(
     same_counts(imagined, done)
     published = await broker.new_records(ends)
     assert done.counts["published"] == len(published) > 0
+    assert {decode_enriched(one.value or b"").event.source for one in published} == {"replay"}
     assert done.counts["written"] == 0
     assert await stored.number("SELECT count(*) FROM hookline.enrichment_tasks") == 0
     await handler_of("persist")(stored.engine).handle(published)
@@ -359,6 +362,8 @@ async def test_a_refresh_asks_again_once_and_after_everything_else(
     same_counts(imagined, done)
     assert done.counts["new"] == len(objects) == await stored.number(tasks)
     assert await stored.number(f"{tasks} WHERE priority = {BACKFILL_PRIORITY}") == len(objects)
+    marked = """event LIKE '%,"source":"replay"}'"""
+    assert await stored.number(f"{tasks} WHERE {marked}") == len(objects)
     again = await stored.replay(order)
     assert (again.counts["new"], again.counts["changed"]) == (0, 0)
     assert again.counts["same"] >= len(objects)

@@ -11,7 +11,7 @@ from runtime.database import transaction
 from runtime.errors import RejectError
 from runtime.publisher import OutRecord
 from runtime.worker import Outcome, Record, dead_letter
-from schemas.events import Verdict, encode_event
+from schemas.events import WEBHOOK, Verdict, brought_by, encode_event
 from schemas.identity import ClaimKey
 from schemas.topics import EVENTS_TOPICS, RAW_TOPICS, events_topic
 from workers.dedupe.claims import claim, insert_sightings, lower_claims
@@ -90,10 +90,11 @@ async def _claim(
 
 
 def _event_record(sighting: Sighting, verdict: Verdict) -> OutRecord:
+    event = encode_event(sighting.change, sighting.identity, sighting.key)
     return OutRecord(
         events_topic(sighting.change.field),
         sighting.identity.event_id.encode(),
-        encode_event(sighting.change, sighting.identity, sighting.key),
+        event if sighting.source == WEBHOOK else brought_by(sighting.source, event),
         [
             ("delivery-id", sighting.key.delivery_id.encode()),
             ("verdict", verdict.encode()),

@@ -7,7 +7,7 @@ from runtime.errors import RejectError
 from runtime.worker import Record
 from schemas.decoding import UnreadableError
 from schemas.deliveries import MalformedDeliveryError, read_delivery
-from schemas.events import Verdict
+from schemas.events import WEBHOOK, Verdict
 from schemas.identity import ClaimKey, Identity, identify
 from schemas.splitting import Change, split
 from schemas.topics import RAW_TOPICS
@@ -21,11 +21,12 @@ class ContentId(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """One change as it was seen."""
+    """One change as it was seen. `source` is what brought its delivery."""
 
     change: Change
     identity: Identity
     key: ClaimKey
+    source: str = WEBHOOK
 
     @property
     def content_id(self) -> ContentId:
@@ -62,6 +63,7 @@ def sightings_in(record: Record) -> list[Sighting]:
             change,
             identify(change, delivery.delivery_id),
             ClaimKey(delivery.received_at, delivery.delivery_id, change.position),
+            delivery.source,
         )
         for change in changes
         if change.field == field

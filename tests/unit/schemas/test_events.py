@@ -13,6 +13,7 @@ from schemas.decoding import UnreadableError
 from schemas.events import (
     Event,
     MalformedEventError,
+    brought_by,
     decode_event,
     encode_event,
     format_time,
@@ -102,6 +103,17 @@ def test_values_round_trip_exactly(value: Any) -> None:
     found = decode_event(encoded(change)).value
     assert found == value
     assert json.dumps(found, sort_keys=True) == json.dumps(value, sort_keys=True)
+
+
+@untimed
+@given(json_values)
+def test_events_tell_who_brought_them(value: Any) -> None:
+    """The webhook, unless they say otherwise; who brings one last counts."""
+    (change,) = split(change_body("comments", value))
+    event = encoded(change)
+    assert decode_event(event).source == "webhook"
+    again = decode_event(brought_by("replay", brought_by("reconciler", event)))
+    assert again == decode_event(event).model_copy(update={"source": "replay"})
 
 
 @pytest.mark.parametrize(
