@@ -19,7 +19,9 @@ from schemas.settings import (
     MigrateSettings,
     OperatorSettings,
     Settings,
+    SubscriptionsSettings,
     TopicsSettings,
+    WatchdogSettings,
     WorkerSettings,
 )
 from simulator.settings import SimulateSettings
@@ -28,10 +30,12 @@ SERVICES: Final[dict[str, type[Settings]]] = {
     "hookline ingest": IngestSettings,
     "hookline worker": WorkerSettings,
     "hookline worker enrich": EnrichSettings,
+    "hookline worker watchdog": WatchdogSettings,
     "hookline migrate": MigrateSettings,
     "hookline topics apply": TopicsSettings,
     "the operator's verbs": OperatorSettings,
     "hookline accounts connect, rotate-key": AccountsSettings,
+    "hookline subscriptions": SubscriptionsSettings,
     "hookline simulate": SimulateSettings,
 }
 

@@ -7,8 +7,15 @@ from typing import Final
 from hookline.embedded.state import State, read_state
 from schemas.settings import PREFIX
 
-KEPT: Final = frozenset({"HOOKLINE_LOG_FORMAT", "HOOKLINE_LOG_LEVEL", "HOOKLINE_CRASH_POINT"})
-"""What says how to work, not on which pipeline."""
+KEPT: Final = frozenset(
+    {
+        "HOOKLINE_LOG_FORMAT",
+        "HOOKLINE_LOG_LEVEL",
+        "HOOKLINE_CRASH_POINT",
+        "HOOKLINE_PUBLIC_URL",
+    }
+)
+"""What says how to work, not on which pipeline; and where Meta reaches it, which no state tells."""
 
 
 def exports(state: State) -> dict[str, str]:

@@ -17,10 +17,10 @@ from runtime.errors import DependencyError, TopicsMissingError
 from runtime.health import listen, livez, metrics_page, ready_response
 from runtime.kafka import require_topics
 from runtime.publisher import Publisher
-from schemas.settings import IngestSettings
+from schemas.settings import WEBHOOK_PATH, IngestSettings
 from schemas.topics import RAW_TOPICS
 
-PATH: Final = "/webhooks/instagram"
+PATH: Final = WEBHOOK_PATH
 READY_TIMEOUT_S: Final = 2.0
 CLOSE_TIMEOUT_S: Final = 1.0
 

@@ -73,3 +73,23 @@ ACCOUNT_END: Final = Gauge(
     "when it does not end.",
     ["account"],
 )
+SUBSCRIBED: Final = Gauge(
+    names.SUBSCRIBED,
+    "1 while an account's deliveries are sent to the app, 0 while its Page is not subscribed; NaN "
+    "while that cannot be told.",
+    ["account"],
+)
+APP_SUBSCRIBED: Final = Gauge(
+    names.APP_SUBSCRIBED,
+    "1 while an app is subscribed to all fields, at our callback where that is known; 0 while it "
+    "is not; NaN while that cannot be told.",
+    ["app"],
+)
+ACCOUNT_QUIET: Final = Gauge(
+    names.ACCOUNT_QUIET,
+    "1 while much less comes for an account than usual, and others' deliveries come.",
+    ["account"],
+)
+LINE_SILENT: Final = Gauge(
+    names.LINE_SILENT, "1 while nothing comes for any account, and that is not usual."
+)

@@ -14,6 +14,9 @@ PREFIX: Final = "HOOKLINE_"
 
 MIB: Final = 1024 * 1024
 
+WEBHOOK_PATH: Final = "/webhooks/instagram"
+"""Where ingest answers Meta (design B2)."""
+
 _VAULT_KEY: Final = re.compile("[A-Za-z0-9_-]{43}=")
 """32 bytes, as `cryptography.fernet.Fernet` takes them."""
 
@@ -61,17 +64,25 @@ def _vault_keys(secret: SecretStr) -> SecretStr:
     return secret
 
 
-def _graph_url(url: str) -> str:
+def _base_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
         raise ValueError("must be http(s)://host, without a query")
     return url.rstrip("/")
 
 
+def _base_url_if_given(url: str | None) -> str | None:
+    return None if url is None else _base_url(url)
+
+
 def _not_blank(secret: SecretStr) -> SecretStr:
     if not secret.get_secret_value().strip():
         raise ValueError("must not be blank")
     return secret
+
+
+def _not_blank_if_given(secret: SecretStr | None) -> SecretStr | None:
+    return secret and _not_blank(secret)
 
 
 Credential = TypeVar("Credential", str | None, SecretStr | None)
@@ -295,7 +306,7 @@ class VaultSettings(Settings):
 class GraphSettings(AppSettings, VaultSettings):
     """How to call Meta's Graph API."""
 
-    graph_url: Annotated[str, AfterValidator(_graph_url)] = Field(
+    graph_url: Annotated[str, AfterValidator(_base_url)] = Field(
         "https://graph.facebook.com", description="Where the Graph API answers."
     )
     graph_version: str = Field(
@@ -325,6 +336,39 @@ class EnrichSettings(WorkerSettings, GraphSettings):
 
 class AccountsSettings(GraphSettings, DatabaseSettings):
     """What `hookline accounts` can be told."""
+
+
+class CallbackSettings(Settings):
+    """Where Meta sends deliveries."""
+
+    public_url: Annotated[str | None, AfterValidator(_base_url_if_given)] = Field(
+        None,
+        description="Where Meta reaches ingest, without a path of ours: `https://host`. Without it "
+        "an app's subscription can be looked at, but not mended.",
+    )
+    verify_token: Annotated[SecretStr | None, AfterValidator(_not_blank_if_given)] = Field(
+        None, description="As ingest's; Meta repeats it when an app is subscribed."
+    )
+
+    @property
+    def callback_url(self) -> str | None:
+        """The callback to be subscribed; None when it was not told."""
+        return self.public_url and f"{self.public_url}{WEBHOOK_PATH}"
+
+
+class SubscriptionsSettings(AccountsSettings, CallbackSettings):
+    """What `hookline subscriptions` can be told."""
+
+
+class WatchdogSettings(ServiceSettings, SubscriptionsSettings, MetricsSettings):
+    """What `hookline worker watchdog` can be told."""
+
+    watchdog_interval_s: float = Field(
+        600.0,
+        ge=1,
+        le=86_400,
+        description="Between two looks at every subscription; after a silence it looks at once.",
+    )
 
 
 class MigrateSettings(DatabaseSettings):

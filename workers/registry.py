@@ -13,6 +13,9 @@ from schemas.settings import EnrichSettings, WorkerSettings
 
 WORKERS: Final = ("archive", "dedupe", "persist", "enrich")
 
+WATCHDOG: Final = "watchdog"
+"""Is started as they are, and reads no topic (`workers.watchdog.service`)."""
+
 _SETTINGS: Final[dict[str, type[WorkerSettings]]] = {"enrich": EnrichSettings}
 
 

@@ -25,7 +25,7 @@ def ingest(data: Data = None) -> None:
 
 
 def worker(
-    name: Annotated[str, typer.Argument(help="archive, dedupe, persist or enrich.")],
+    name: Annotated[str, typer.Argument(help="archive, dedupe, persist, enrich or watchdog.")],
     replica: Annotated[int, typer.Option(min=1, help="Its number, for logs.")] = 1,
     data: Data = None,
 ) -> None:

@@ -10,6 +10,7 @@ from schemas.settings import (
     MigrateSettings,
     Settings,
     TopicsSettings,
+    WatchdogSettings,
 )
 
 SERVICES: tuple[type[Settings], ...] = (
@@ -17,6 +18,7 @@ SERVICES: tuple[type[Settings], ...] = (
     MigrateSettings,
     IngestSettings,
     EnrichSettings,
+    WatchdogSettings,
 )
 
 

@@ -30,7 +30,7 @@ from runtime.configuration import load
 from runtime.errors import HooklineError
 from runtime.topics import apply_topics
 from schemas.settings import GraphSettings, MigrateSettings, TopicsSettings
-from workers.registry import WORKERS
+from workers.registry import WATCHDOG, WORKERS
 
 PROBE_TIMEOUT_S: Final = 2.0
 
@@ -116,7 +116,7 @@ class Pipeline:
         )
         self._plan.announce("Starting ingest and workers …")
         self._children.append(self._service("ingest", ["ingest"]))
-        for name, number in self._plan.replicas():
+        for name, number in [*self._plan.replicas(), (WATCHDOG, 1)]:
             service = name if number == 1 else f"{name}-{number}"
             arguments = ["worker", name, "--replica", str(number)]
             self._children.append(self._service(service, arguments))

@@ -37,6 +37,10 @@ METRICS: dict[str, tuple[MetricWrapperBase, type[MetricWrapperBase], tuple[str, 
         ("version",),
     ),
     "hookline_account_end_timestamp_seconds": (metrics.ACCOUNT_END, Gauge, ("account",)),
+    "hookline_subscribed": (metrics.SUBSCRIBED, Gauge, ("account",)),
+    "hookline_app_subscribed": (metrics.APP_SUBSCRIBED, Gauge, ("app",)),
+    "hookline_account_quiet": (metrics.ACCOUNT_QUIET, Gauge, ("account",)),
+    "hookline_line_silent": (metrics.LINE_SILENT, Gauge, ()),
     "hookline_last_delivery_timestamp_seconds": (metrics.LAST_DELIVERY, Gauge, ("account",)),
 }
 
