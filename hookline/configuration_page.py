@@ -18,6 +18,7 @@ from schemas.settings import (
     IngestSettings,
     MigrateSettings,
     OperatorSettings,
+    ReplySettings,
     Settings,
     SubscriptionsSettings,
     TopicsSettings,
@@ -30,6 +31,7 @@ SERVICES: Final[dict[str, type[Settings]]] = {
     "hookline ingest": IngestSettings,
     "hookline worker": WorkerSettings,
     "hookline worker enrich": EnrichSettings,
+    "hookline worker reply": ReplySettings,
     "hookline worker watchdog": WatchdogSettings,
     "hookline migrate": MigrateSettings,
     "hookline topics apply": TopicsSettings,
@@ -68,6 +70,7 @@ its own, and heeds the last two. The first two may also come from files.
 """
 
 _NAMES: Final[dict[Any, str]] = {
+    bool: "`true` or `false`",
     int: "integer",
     float: "number",
     str: "text",

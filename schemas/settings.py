@@ -334,6 +334,27 @@ class EnrichSettings(WorkerSettings, GraphSettings):
     """What `hookline worker enrich` can be told."""
 
 
+class ReplySettings(WorkerSettings, GraphSettings):
+    """What `hookline worker reply` can be told."""
+
+    reply_rules: Path | None = Field(
+        None,
+        description="The file with the rules of answers (TOML), read again when it changes. "
+        "Without it nothing is answered.",
+    )
+    reply_to_replayed: bool = Field(
+        False,
+        description="Answer also what a replay, or anybody but Meta's webhook, brought.",
+    )
+    reply_pause_max_s: float = Field(
+        300.0,
+        ge=0,
+        le=86_400,
+        description="After three answers in a row of which nobody knows whether they were sent, "
+        "wait before the next one, longer and longer, for so long at most.",
+    )
+
+
 class AccountsSettings(GraphSettings, DatabaseSettings):
     """What `hookline accounts` can be told."""
 

@@ -8,6 +8,7 @@ from schemas.settings import (
     EnrichSettings,
     IngestSettings,
     MigrateSettings,
+    ReplySettings,
     Settings,
     TopicsSettings,
     WatchdogSettings,
@@ -18,6 +19,7 @@ SERVICES: tuple[type[Settings], ...] = (
     MigrateSettings,
     IngestSettings,
     EnrichSettings,
+    ReplySettings,
     WatchdogSettings,
 )
 

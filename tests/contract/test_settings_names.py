@@ -8,6 +8,7 @@ from schemas.settings import (
     IngestSettings,
     KafkaSettings,
     MetricsSettings,
+    ReplySettings,
     Settings,
     WorkerSettings,
 )
@@ -26,6 +27,7 @@ KAFKA = [
 ]
 
 VARIABLES: list[tuple[type[Settings], list[str]]] = [
+    (ReplySettings, ["REPLY_RULES", "REPLY_TO_REPLAYED", "REPLY_PAUSE_MAX_S"]),
     (Settings, ["LOG_FORMAT"]),
     (KafkaSettings, KAFKA),
     (DatabaseSettings, ["DATABASE_URL"]),
