@@ -14,10 +14,10 @@ from hookline.embedded.kafka import Kafka
 from hookline.embedded.ports import port_for
 from hookline.embedded.postgres import Postgres, find_binaries
 from hookline.embedded.reaper import Reaper
+from schemas.settings import KafkaSettings
 
-MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+MAX_BODY_BYTES: Final[int] = KafkaSettings.model_fields["ingest_max_body_bytes"].default
 """As services take it when they are told nothing else."""
-
 
 __all__ = ["PRIVATE", "Announce", "Elsewhere", "EmbeddedStack", "first_error"]
 
