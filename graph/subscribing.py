@@ -31,6 +31,9 @@ class Refusal(NamedTuple):
     passes: bool = False
 
 
+CALLBACK_NOT_SET: Final = Refusal("callback_not_set")
+"""It is not known where deliveries are to go, or what Meta says there."""
+
 WITHOUT_EFFECT: Final = Refusal("without_effect")
 """Meta said that it was done, and it is not."""
 
@@ -38,7 +41,7 @@ WITHOUT_EFFECT: Final = Refusal("without_effect")
 class PageCheck(NamedTuple):
     """How a Page is subscribed to. `fields` are None when that cannot be told."""
 
-    page: Page
+    subject: Page
     fields: tuple[str, ...] | None
     refusal: Refusal | None = None
 
@@ -75,7 +78,7 @@ class PageCheck(NamedTuple):
 class AppCheck(NamedTuple):
     """How an app is subscribed. `plan` is None when that cannot be told."""
 
-    app: App
+    subject: App
     found: AppSubscription | None
     plan: AppPlan | None
     refusal: Refusal | None = None
@@ -151,7 +154,7 @@ class Subscribing:
         return PageCheck(page, page_fields(answer.object or {}, page.app_id))
 
     async def _subscribe_page(self, check: PageCheck) -> PageCheck:
-        page = check.page
+        page = check.subject
         if not check.to_send or page.page_id is None or page.credentials is None:
             return check
         write = requests.page_subscribe(page.page_id, check.to_send)
@@ -168,14 +171,14 @@ class Subscribing:
         if isinstance(answer, Refusal):
             return AppCheck(app, None, None, answer)
         found = app_subscription(answer.object or {})
-        return AppCheck(app, found, app_plan(found, self._callback_url, today))
+        plan = app_plan(found, self._callback_url, today)
+        unable = CALLBACK_NOT_SET if plan.problems and self._callback is None else None
+        return AppCheck(app, found, plan, unable)
 
     async def _subscribe_app(self, check: AppCheck, today: date) -> AppCheck:
-        app = check.app
-        if not check.to_send or app.credentials is None:
+        app = check.subject
+        if not check.to_send or app.credentials is None or self._callback is None:
             return check
-        if self._callback is None:
-            return check._replace(refusal=Refusal("callback_not_set"))
         write = requests.app_subscribe(app.app_id, *self._callback, check.to_send)
         refusal = await self._write(write, app.credentials)
         after = await self._check_app(app, today)

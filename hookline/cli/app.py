@@ -13,6 +13,7 @@ from hookline.cli import (
     replay,
     services,
     simulate,
+    subscriptions,
     trace,
     up,
 )
@@ -38,5 +39,6 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("migrate")(services.migrate)
 app.add_typer(enrichment.app, name="enrichment")
+app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(services.topics, name="topics")
 app.add_typer(simulate.app, name="simulate")

@@ -280,7 +280,7 @@ async def test_a_callback_is_never_moved(site: Site, case: str) -> None:
     assert site.graph.statistics.endpoints["app_subscribe"] == 0
     assert await site.operations() == []
     [log] = site.told("subscription_missing")
-    reason = "other_callback" if case == "elsewhere" else "fields_missing"
+    reason = "other_callback" if case == "elsewhere" else "callback_not_set"
     assert (log["log_level"], log["reason"]) == ("error", reason)
 
 

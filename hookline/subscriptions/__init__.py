@@ -1,0 +1,1 @@
+"""Subscriptions of apps and Pages at Meta, for the operator."""
