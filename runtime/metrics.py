@@ -93,3 +93,9 @@ ACCOUNT_QUIET: Final = Gauge(
 LINE_SILENT: Final = Gauge(
     names.LINE_SILENT, "1 while nothing comes for any account, and that is not usual."
 )
+REPLIES: Final = Counter(
+    names.REPLIES_TOTAL,
+    "Answers by what became of them: planned, sent, failed, or unknown, which waits for a look or "
+    "a person.",
+    ["state"],
+)

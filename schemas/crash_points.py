@@ -35,3 +35,12 @@ class CrashPoint(StrEnum):
 
     READS_PUBLISHED = "reads_published"
     """Answers are in Kafka, their tasks have not ended."""
+
+    REPLY_BEGUN = "reply_begun"
+    """An answer is committed as being sent, and is not sent."""
+
+    REPLY_ANSWERED = "reply_answered"
+    """Meta has told what became of an answer, nothing is recorded."""
+
+    REPLY_SETTLED = "reply_settled"
+    """What became of an answer is recorded."""

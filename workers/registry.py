@@ -9,14 +9,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from runtime.worker import Handler
 from runtime.worker_service import Beside
-from schemas.settings import EnrichSettings, WorkerSettings
+from schemas.settings import EnrichSettings, ReplySettings, WorkerSettings
 
-WORKERS: Final = ("archive", "dedupe", "persist", "enrich")
+WORKERS: Final = ("archive", "dedupe", "persist", "enrich", "reply")
 
 WATCHDOG: Final = "watchdog"
 """Is started as they are, and reads no topic (`workers.watchdog.service`)."""
 
-_SETTINGS: Final[dict[str, type[WorkerSettings]]] = {"enrich": EnrichSettings}
+_SETTINGS: Final[dict[str, type[WorkerSettings]]] = {
+    "enrich": EnrichSettings,
+    "reply": ReplySettings,
+}
 
 
 def handler_of(name: str) -> Callable[[AsyncEngine], Handler]:

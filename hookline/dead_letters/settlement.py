@@ -161,6 +161,8 @@ async def _resolve(connection: AsyncConnection, page: Iterable[Letter]) -> int:
     reads: dict[str, bytes] = {}
     for id_, headers, record in found:
         letter = letters[id_]
+        if letter.stage == "reply":
+            continue  # where no rule wants an answer, nothing tells that it was decided
         if letter.stage == "enrich":
             refused[id_] = record or b""
         elif letter.source_topic in ENRICHED_TOPICS:

@@ -16,9 +16,11 @@ from workers.archive.handler import ArchiveHandler
 from workers.dedupe.handler import DedupeHandler
 from workers.enrich.handler import EnrichHandler
 from workers.persist.handler import PersistHandler
+from workers.reply.handler import ReplyHandler
 
 READS: Final = {
-    one.name: one.topics for one in (ArchiveHandler, DedupeHandler, EnrichHandler, PersistHandler)
+    one.name: one.topics
+    for one in (ArchiveHandler, DedupeHandler, EnrichHandler, PersistHandler, ReplyHandler)
 }
 """The topics of each worker, who comes before the one that reads what it writes."""
 

@@ -93,6 +93,7 @@ def test_topics_apply_makes_exactly_these() -> None:
             {f"instagram.events.{name}" for name in NAMES if name != "other"},
             {f"instagram.enriched.{name}" for name in NAMES if name != "other"},
         ),
+        ("reply", {"instagram.enriched.comments", "instagram.enriched.mentions"}, set()),
     ],
 )
 def test_the_workers(name: str, reads: set[str], writes: set[str]) -> None:

@@ -72,7 +72,7 @@ def test_a_second_one_is_refused_and_a_killed_one_ends_its_children(
     pids = up.state["pids"]
     assert sorted(pids) == [
         "archive", "dedupe", "dedupe-2", "enrich", "ingest", "kafka", "persist", "postgres",
-        "watchdog",
+        "reply", "watchdog",
     ]  # fmt: skip
     os.kill(up.process.pid, signal.SIGKILL)
     up.process.wait()

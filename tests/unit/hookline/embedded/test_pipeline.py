@@ -11,7 +11,7 @@ from runtime.errors import SettingsError
 
 def test_every_worker_runs_once() -> None:
     """When nothing else is said."""
-    names = ("archive", "dedupe", "persist", "enrich")
+    names = ("archive", "dedupe", "persist", "enrich", "reply")
     assert Plan(Path()).replicas() == [(name, 1) for name in names]
 
 

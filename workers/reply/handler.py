@@ -1,0 +1,81 @@
+"""Reply's effect: answers that rules want, planned in the outbox. The sender sends them."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from runtime import metrics
+from runtime.worker import Outcome, Record, dead_letter
+from schemas.canonical import column_text
+from schemas.enriched import Enriched, decode_enriched
+from schemas.events import MalformedEventError
+from schemas.topics import enriched_topic
+from workers.reply.deciding import NO_RULES, Decision, RulesSource
+from workers.reply.facts import Facts, facts_of, kind_of
+from workers.reply.outbox import Outbox
+from workers.reply.reply import NewReply
+
+
+class ReplyHandler:
+    """Plans answers. Whatever comes again has its answer already."""
+
+    name = "reply"
+    topics = (enriched_topic("comments"), enriched_topic("mentions"))
+    publishes_to: tuple[str, ...] = ()
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._outbox = Outbox(engine)
+        self.rules: RulesSource = NO_RULES
+        self.to_replayed = False
+        self.some = asyncio.Event()
+        """Set when there may be something to be sent."""
+
+    async def handle(self, records: Sequence[Record]) -> Outcome:
+        """Plans the answers to these events in one transaction."""
+        outcome = Outcome()
+        read: list[Enriched] = []
+        for record in records:
+            try:
+                enriched = decode_enriched(record.value or b"")
+            except MalformedEventError as error:
+                outcome.dead.append(dead_letter(self.name, record, "malformed_event", str(error)))
+            else:
+                if kind_of(enriched) is not None:
+                    read.append(enriched)
+        planned = await self._planned(read) if read else []
+        count = await self._outbox.put(planned)
+        if count:
+            metrics.REPLIES.labels("planned").inc(count)
+            self.some.set()
+        return outcome
+
+    async def _planned(self, read: Sequence[Enriched]) -> list[NewReply]:
+        rules, now = self.rules.current(), datetime.now(UTC)
+        ids = [one.read.object_id for one in read]
+        ours = await self._outbox.ours(ids)
+        planned = []
+        for enriched in read:
+            facts = facts_of(enriched, ours, to_replayed=self.to_replayed)
+            decision = rules.decide(facts) if facts is not None else None
+            if facts is not None and decision is not None:
+                planned.append(new_reply(facts, decision, now))
+        return planned
+
+
+def new_reply(facts: Facts, decision: Decision, now: datetime) -> NewReply:
+    """The answer that was decided on. Pure."""
+    return NewReply(
+        account_id=facts.account_id,
+        event_id=facts.event_id,
+        rule=decision.rule,
+        kind=facts.kind,
+        media_id=facts.media_id,
+        comment_id=facts.comment_id,
+        thread_id=facts.thread_id,
+        person=facts.person,
+        message=column_text(decision.message),
+        dry_run=decision.dry_run,
+        due_at=now,
+    )

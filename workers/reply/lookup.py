@@ -1,0 +1,72 @@
+"""Looking for an answer of which it is not known whether it was sent. Pure.
+
+Source: https://developers.facebook.com/documentation/instagram-platform/instagram-graph-api/reference/ig-comment/replies.md
+"""
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from schemas.events import parse_time
+from schemas.splitting import id_text
+from workers.reply.reply import Reply
+
+LOOKS: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1))
+"""When to look, after it was sent. Absent at the last one, it was not done."""
+
+CLOCKS: Final = timedelta(minutes=2)
+"""How far Meta's clock may be behind ours, and its times are in whole seconds."""
+
+
+def next_look(sending_at: datetime, now: datetime) -> datetime | None:
+    """When to look again; None after the last time."""
+    return next((sending_at + look for look in LOOKS if sending_at + look > now), None)
+
+
+def replies_in(page: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The replies on a page of them."""
+    data = page.get("data")
+    for one in data if isinstance(data, list) else ():
+        if isinstance(one, dict):
+            yield one
+
+
+def candidates(replies: Iterable[dict[str, Any]], reply: Reply, username: str | None) -> list[str]:
+    """The ids of replies that may be this one: ours, with its text, and not older.
+
+    Args:
+        replies: as the Graph API tells them, in its order.
+        reply: what is looked for.
+        username: of the account, for replies of which only a name is told.
+    """
+    return [
+        found_id
+        for one in replies
+        if (found_id := id_text(one.get("id"))) is not None
+        and _is_by(one, reply.account_id, username)
+        and _plain(one.get("text")) == _plain(reply.message)
+        and _is_recent(one, reply.sending_at - CLOCKS)
+    ]
+
+
+def _is_by(one: dict[str, Any], account_id: str, username: str | None) -> bool:
+    author = one.get("from")
+    author_id = id_text(author.get("id")) if isinstance(author, dict) else None
+    if author_id is not None:
+        return author_id == account_id
+    return username is not None and one.get("username") == username
+
+
+def _plain(text: Any) -> str | None:
+    """A text, whatever became of its spaces and of the forms of its letters."""
+    return " ".join(unicodedata.normalize("NFC", text).split()) if isinstance(text, str) else None
+
+
+def _is_recent(one: dict[str, Any], since: datetime) -> bool:
+    """Whether it was made since then; so is one of which no time is told."""
+    told = one.get("timestamp")
+    try:
+        return parse_time(told) >= since if isinstance(told, str) else True
+    except ValueError:
+        return True

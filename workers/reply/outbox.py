@@ -1,0 +1,271 @@
+"""The outbox: answers in PostgreSQL, each begun once, whatever happens to whoever sends it.
+
+`sending` is committed before the call. So an answer that nobody settled was perhaps sent, and
+becomes `unknown`; from there nothing but a person brings it back to `planned`.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from graph.errors import BLOCKED
+from runtime import metrics
+from runtime.database import BulkStatement, column_types, transaction
+from schemas.tables import SCHEMA
+from schemas.tables import replies as table
+from workers.reply.deciding import Hold, Rules, Sent
+from workers.reply.facts import Ours
+from workers.reply.lookup import LOOKS, next_look
+from workers.reply.outcome import Settlement
+from workers.reply.reply import MANUAL, NewReply, Reply
+
+_NEW: Final = (
+    *("reply_key", "account_id", "event_id", "rule", "kind", "media_id", "comment_id"),
+    *("thread_id", "person", "message", "dry_run", "due_at"),
+)
+
+_PUT: Final = BulkStatement(
+    column_types(table, _NEW),
+    f"INSERT INTO {{schema}}.{table.name} "  # noqa: S608
+    f"({', '.join(_NEW)}, state, attempts, created_at) "
+    f"SELECT {', '.join(_NEW)}, 'planned', 0, now() FROM {{rows}} ON CONFLICT DO NOTHING",
+)
+
+_OURS: Final = text(
+    f"SELECT reply_id FROM {SCHEMA}.replies WHERE reply_id = ANY(:ids)"  # noqa: S608
+)
+
+_ACCOUNTS: Final = text(
+    f"SELECT account_id, username FROM {SCHEMA}.accounts WHERE state <> 'removed'"  # noqa: S608
+)
+
+_ENDPOINT: Final = "CASE r.kind WHEN 'comment' THEN 'comment_reply' ELSE 'mention_reply' END"
+
+# What Meta refused for abuse holds up all of its account until it is tried again.
+_IS_DUE: Final = f"""
+r.state = 'planned' AND NOT r.dry_run AND r.due_at <= clock_timestamp()
+AND (r.rule = '{MANUAL}' OR r.rule = ANY(:rules))
+AND EXISTS (SELECT FROM {SCHEMA}.accounts AS a WHERE a.account_id = r.account_id
+    AND a.state = 'active' AND NOT a.parked_endpoints ? ({_ENDPOINT}))
+AND NOT EXISTS (SELECT FROM {SCHEMA}.replies AS b WHERE b.account_id = r.account_id
+    AND b.state = 'planned' AND b.reason = '{BLOCKED}' AND b.due_at > clock_timestamp())
+"""  # noqa: S608
+
+_DUE: Final = text(
+    f"SELECT r.account_id FROM {SCHEMA}.replies AS r WHERE {_IS_DUE} "  # noqa: S608
+    "GROUP BY r.account_id ORDER BY min(r.due_at)"
+)
+
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('hookline replies ' || :id, 0))")
+
+_REPLY: Final = (
+    *("reply_key", "account_id", "rule", "kind", "media_id", "comment_id", "thread_id"),
+    *("message", "attempts", "sending_at"),
+)
+_RETURNED: Final = ", ".join(f"r.{name}" for name in _REPLY)
+
+_NEXT: Final = text(
+    "SELECT r.reply_key, r.rule, r.person, clock_timestamp() AS now "  # noqa: S608
+    f"FROM {SCHEMA}.replies AS r WHERE r.account_id = :account_id AND {_IS_DUE} "
+    "ORDER BY r.due_at, r.created_at, r.reply_key LIMIT 1 FOR UPDATE OF r SKIP LOCKED"
+)
+
+_COUNTED: Final = (
+    f"FROM {SCHEMA}.replies WHERE account_id = :account_id AND rule = :rule "
+    "AND state IN ('sending', 'sent', 'unknown')"
+)
+
+_LAST_HOUR: Final = text(
+    f"SELECT sending_at {_COUNTED} AND sending_at > clock_timestamp() - interval '1 hour' "
+    "ORDER BY sending_at"
+)
+
+_TO_PERSON: Final = text(
+    f"SELECT count(*) {_COUNTED} AND person = :person "
+    "AND sending_at > clock_timestamp() - interval '1 day'"
+)
+
+_BEGIN: Final = text(
+    f"UPDATE {SCHEMA}.replies AS r SET state = 'sending', reason = NULL, "  # noqa: S608
+    "attempts = r.attempts + 1, sending_at = :now, "
+    "leased_until = CAST(:now AS timestamptz) + CAST(:lease AS interval) "
+    f"WHERE r.reply_key = :reply_key RETURNING {_RETURNED}"
+)
+
+# All that the rule has due for the account: they would be put off one by one otherwise.
+_PUT_OFF: Final = text(
+    f"UPDATE {SCHEMA}.replies AS r SET reason = :reason, "  # noqa: S608
+    "due_at = greatest(CAST(:until AS timestamptz), clock_timestamp() + interval '1 second') "
+    f"WHERE r.account_id = :account_id AND r.rule = :rule AND {_IS_DUE}"
+)
+
+_REFUSE: Final = text(
+    f"UPDATE {SCHEMA}.replies SET state = 'failed', reason = :reason, "  # noqa: S608
+    "settled_at = clock_timestamp() WHERE reply_key = :reply_key"
+)
+
+# Whoever settles an answer that was taken for lost may still tell how it ended, but not that it
+# was never sent: somebody may have acted on it.
+_SETTLE: Final = text(
+    f"UPDATE {SCHEMA}.replies SET state = CAST(:state AS text), reason = :reason, "  # noqa: S608
+    "reply_id = :reply_id, due_at = :due_at, leased_until = NULL, "
+    "sending_at = CASE WHEN CAST(:state AS text) = 'planned' THEN NULL ELSE sending_at END, "
+    "settled_at = CASE WHEN CAST(:state AS text) IN ('sent', 'failed') THEN clock_timestamp() END "
+    "WHERE reply_key = :reply_key AND sending_at = :sending_at "
+    "AND (state = 'sending' OR (state = 'unknown' AND CAST(:state AS text) IN ('sent', 'failed')))"
+)
+
+_EXPIRE: Final = text(
+    f"UPDATE {SCHEMA}.replies SET state = 'unknown', reason = 'sender_died', "  # noqa: S608
+    "leased_until = NULL, "
+    "due_at = CASE kind WHEN 'comment' THEN sending_at + CAST(:look AS interval) END "
+    "WHERE state = 'sending' AND leased_until < clock_timestamp() RETURNING reply_key"
+)
+
+_LOOK: Final = text(f"""
+WITH picked AS (
+    SELECT r.reply_key, a.username FROM {SCHEMA}.replies AS r
+    JOIN {SCHEMA}.accounts AS a ON a.account_id = r.account_id
+    WHERE r.state = 'unknown' AND r.kind = 'comment' AND r.due_at <= clock_timestamp()
+        AND a.state = 'active' AND NOT a.parked_endpoints ? 'comment_replies'
+    ORDER BY r.due_at LIMIT 1 FOR UPDATE OF r SKIP LOCKED
+)
+UPDATE {SCHEMA}.replies AS r SET due_at = clock_timestamp() + CAST(:lease AS interval)
+FROM picked WHERE r.reply_key = picked.reply_key
+RETURNING {_RETURNED}, picked.username
+""")  # noqa: S608
+
+_LOOKED: Final = text(
+    f"UPDATE {SCHEMA}.replies SET state = CAST(:state AS text), reason = :reason, "  # noqa: S608
+    "reply_id = :reply_id, due_at = :due_at, looked_at = clock_timestamp(), "
+    "settled_at = CASE WHEN CAST(:state AS text) IN ('sent', 'failed') THEN clock_timestamp() END "
+    "WHERE reply_key = :reply_key AND sending_at = :sending_at AND state = 'unknown'"
+)
+
+
+class Look(NamedTuple):
+    """An answer to be looked for, and the name of its account."""
+
+    reply: Reply
+    username: str | None
+
+
+class Outbox:
+    """The answers of all accounts. Errors are those of `runtime.database.transaction`."""
+
+    def __init__(self, engine: AsyncEngine, lease_s: float = 60.0) -> None:
+        """An answer that was begun and not settled within `lease_s` was perhaps sent."""
+        self._engine = engine
+        self._lease = timedelta(seconds=lease_s)
+
+    async def ours(self, comment_ids: Collection[str]) -> Ours:
+        """Which of these comments are our answers, and who we are."""
+        async with transaction(self._engine) as connection:
+            ids = await connection.scalars(_OURS, {"ids": list(comment_ids)})
+            accounts = (await connection.execute(_ACCOUNTS)).all()
+        return Ours(
+            frozenset(ids),
+            frozenset(account_id for account_id, _ in accounts),
+            frozenset(name.casefold() for _, name in accounts if name),
+        )
+
+    async def put(self, replies: Collection[NewReply]) -> int:
+        """Plans answers, but for events that have one; gives how many are new."""
+        rows = sorted(tuple(getattr(one, name) for name in _NEW) for one in replies)
+        async with transaction(self._engine) as connection:
+            return await _PUT.execute(connection, rows) if rows else 0
+
+    async def due(self, rules: Collection[str]) -> list[str]:
+        """The accounts with something to be sent now by these rules, or by a person."""
+        async with transaction(self._engine) as connection:
+            return list(await connection.scalars(_DUE, {"rules": list(rules)}))
+
+    async def take(self, account_id: str, rules: Rules) -> Reply | None:
+        """Begins an answer of an account, which is committed when this returns; None: none is due.
+
+        Those that may not be sent now are put off, or fail.
+        """
+        where = {"account_id": account_id, "rules": list(rules.sending)}
+        while True:
+            async with transaction(self._engine) as connection:
+                await connection.execute(_LOCK, {"id": account_id})
+                found = (await connection.execute(_NEXT, where)).one_or_none()
+                if found is None:
+                    return None
+                hold = await self._hold(connection, account_id, found, rules)
+                if hold is None:
+                    values = {"now": found.now, "lease": self._lease}
+                    begun = await connection.execute(
+                        _BEGIN, {"reply_key": found.reply_key, **values}
+                    )
+                    return Reply(*begun.one())
+                reason, until = hold
+                if until is None:
+                    values = {"reply_key": found.reply_key, "reason": reason}
+                    await connection.execute(_REFUSE, values)
+                    metrics.REPLIES.labels("failed").inc()
+                else:
+                    off = {"rule": found.rule, "until": until, "reason": reason}
+                    await connection.execute(_PUT_OFF, where | off)
+
+    async def settle(self, reply: Reply, settlement: Settlement) -> None:
+        """Says how an answer that was begun ended."""
+        await self._set(_SETTLE, reply, settlement)
+
+    async def expire(self) -> list[str]:
+        """Answers whose sender did not live to settle them are unknown now; gives their keys."""
+        async with transaction(self._engine) as connection:
+            return list(await connection.scalars(_EXPIRE, {"look": LOOKS[0]}))
+
+    async def look(self) -> Look | None:
+        """An answer that is to be looked for now; nobody else gets it meanwhile."""
+        async with transaction(self._engine) as connection:
+            found = (await connection.execute(_LOOK, {"lease": self._lease})).one_or_none()
+        return Look(Reply(*found[:-1]), found[-1]) if found is not None else None
+
+    async def found(self, reply: Reply, reply_ids: Sequence[str], now: datetime) -> Settlement:
+        """It was looked for, and these may be it. Those that are known as others are not."""
+        async with transaction(self._engine) as connection:
+            await connection.execute(_LOCK, {"id": reply.account_id})
+            others = set(await connection.scalars(_OURS, {"ids": list(reply_ids)}))
+            free = [one for one in reply_ids if one not in others]
+            settlement = Settlement("sent", reply_id=free[0]) if free else absent(reply, now)
+            await _set(connection, _LOOKED, reply, settlement)
+        return settlement
+
+    async def not_looked(self, reply: Reply, reason: str, now: datetime) -> None:
+        """It could not be looked for; after the last time it waits for a person."""
+        settlement = Settlement("unknown", reason, due_at=next_look(reply.sending_at, now))
+        await self._set(_LOOKED, reply, settlement)
+
+    async def _hold(
+        self, connection: AsyncConnection, account_id: str, found: Row[Any], rules: Rules
+    ) -> Hold | None:
+        if found.rule == MANUAL:
+            return None
+        where = {"account_id": account_id, "rule": found.rule}
+        times = list(await connection.scalars(_LAST_HOUR, where))
+        count = await connection.scalar(_TO_PERSON, {**where, "person": found.person})
+        return rules.hold(Sent(found.rule, found.now, times, count or 0))
+
+    async def _set(self, statement: Any, reply: Reply, settlement: Settlement) -> None:
+        async with transaction(self._engine) as connection:
+            await _set(connection, statement, reply, settlement)
+
+
+def absent(reply: Reply, now: datetime) -> Settlement:
+    """It was looked for and is not there: not yet, or after the last time not at all. Pure."""
+    again_at = next_look(reply.sending_at, now)
+    if again_at is None:
+        return Settlement("failed", "not_done")
+    return Settlement("unknown", "not_found_yet", due_at=again_at)
+
+
+async def _set(
+    connection: AsyncConnection, statement: Any, reply: Reply, settlement: Settlement
+) -> None:
+    key = {"reply_key": reply.reply_key, "sending_at": reply.sending_at}
+    await connection.execute(statement, key | settlement._asdict())
