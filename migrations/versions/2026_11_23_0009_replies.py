@@ -10,7 +10,9 @@ depends_on = None
 INDEXES = {
     # An event is answered by one rule, whatever the rules become; a person may answer it besides.
     "UNIQUE INDEX ix_replies_event_id": "(event_id) WHERE rule <> 'manual'",
-    "INDEX ix_replies_state_due_at": "(state, due_at) WHERE state IN ('planned', 'sending', 'unknown')",
+    "INDEX ix_replies_state_due_at": (
+        "(state, due_at) WHERE state IN ('planned', 'sending', 'unknown')"
+    ),
     "INDEX ix_replies_account_id_sending_at": "(account_id, sending_at)",
     "INDEX ix_replies_reply_id": "(reply_id) WHERE reply_id IS NOT NULL",
 }

@@ -151,7 +151,8 @@ def _faults(report: Mapping[str, Any]) -> str:
         "6 s of silence: that is most of what a kill takes. Of two at once, the one that is "
         "over first waits for the other: its recovery includes that.</p>"
         '<table><thead><tr><th class="n">#<th>servers<th>at<th>fault<th class="n">lasted'
-        f'<th class="n">recovery<th class="bar"></tr></thead><tbody>{rows}</tbody></table></section>'
+        '<th class="n">recovery<th class="bar"></tr></thead>'
+        f"<tbody>{rows}</tbody></table></section>"
     )
 
 
