@@ -130,20 +130,25 @@ class Replying:
         await connect(self.engine, Vault(self.settings), user, [found], datetime.now(UTC))
 
     async def enriched(
-        self, *changes: tuple[str, Any], account: str = ACCOUNT, source: str = "webhook"
+        self,
+        *changes: tuple[str, Any],
+        account: str = ACCOUNT,
+        source: str = "webhook",
+        hidden: bool = False,
     ) -> list[Record]:
         """What enrich publishes once it has read these."""
         for kind, value in changes:
             if kind == "comments" and "id" in value:  # one in fifty is hidden otherwise
-                self.graph.contents.give(value["id"], {"hidden": False})
+                self.graph.contents.give(value["id"], {"hidden": hidden})
         events: list[bytes] = []
         for body in bodies(*changes, account=account):
             self.graph.tell(body)
             delivery = received(body)._replace(source=source)
             events += [one.value or b"" for one in await self.line.store([delivery])]
-        return [await self._record(event, number) for number, event in enumerate(events)]
+        return [await self.record(event, number) for number, event in enumerate(events)]
 
-    async def _record(self, event: bytes, number: int) -> Record:
+    async def record(self, event: bytes, number: int) -> Record:
+        """What enrich publishes about an event."""
         told = decode_event(event)
         endpoint: Endpoint = "comment"
         object_id = id_text(told.value.get("id"))
@@ -152,7 +157,7 @@ class Replying:
             endpoint = "mentioned_comment" if comment_id else "mentioned_media"
             object_id = comment_id or id_text(told.value.get("media_id"))
         answer = None
-        if told.account_id in self.graph.directory.accounts:
+        if told.account_id in self.graph.directory.accounts and (object_id or "").isdecimal():
             account = self.graph.directory.accounts[told.account_id or ""]
             token = self.graph.tokens.user_token(account.user, long_lived=True)
             credentials = Credentials(token, self.graph.options.app_secret.encode())
