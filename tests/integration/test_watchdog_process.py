@@ -61,8 +61,8 @@ async def test_it_mends_while_it_runs(operator: Operator, tmp_path: Path) -> Non
     assert len(repairs) == 3
     text = log.read_text()
     assert all(json.loads(line)["event"] for line in text.splitlines())
-    for account in accounts.values():
-        assert operator.graph.tokens.page_token(account) not in text
+    for one in accounts.values():
+        assert operator.graph.tokens.page_token(one) not in text
 
 
 async def test_without_accounts_it_is_ready_and_asks_nobody(

@@ -89,12 +89,6 @@ def falls_quiet(before: Standing, now: Standing) -> bool:
     return now.activity == "quiet" != before.activity
 
 
-def may_repair(standing: Standing, now: datetime) -> bool:
-    """Whether enough time has gone since the last attempt."""
-    tried_at = standing.repair_tried_at
-    return tried_at is None or now - tried_at >= REPAIR_INTERVAL
-
-
 def cause(
     archived_at: datetime | None, seen_at: datetime | None, open_breakers: list[str]
 ) -> Cause:

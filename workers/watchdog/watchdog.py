@@ -26,7 +26,6 @@ from workers.watchdog.standing import (
     falls_quiet,
     is_due,
     line_activity,
-    may_repair,
     unseen,
 )
 
@@ -157,8 +156,6 @@ class Watchdog:
     async def _repair(self, standing: Standing, check: Check) -> None:
         """Subscribes, once an hour at most, with an audit row that is there before."""
         now = self._clock()
-        if not may_repair(standing, now):
-            return
         operation_id = await store.begin_repair(self._engine, standing, check.to_send, now)
         if operation_id is None:
             return

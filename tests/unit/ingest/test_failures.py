@@ -63,6 +63,16 @@ def test_an_alarm_begins_and_ends_in_turn(answers: list[tuple[float, bool]]) -> 
         assert failures.is_failing == failing
 
 
+def test_an_alarm_does_not_flicker() -> None:
+    """Around its limit it stays, until it is half of it."""
+    failures = answered([True] + [False] * 9)
+    changes = [failures.change(1.0)]
+    for _ in range(10):
+        failures.accepted(1.0)
+        changes.append(failures.change(1.0))
+    assert changes == ["begun", *[None] * 9, "ended"]
+
+
 def test_few_answers_say_nothing() -> None:
     """All of four may fail by chance; all of five do not."""
     assert answered([True] * (MIN_ANSWERS - 1)).change(1.0) is None

@@ -1,7 +1,6 @@
 """What is to be done, and when."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Final
 
 import pytest
@@ -12,14 +11,12 @@ from graph.subscribing import State
 from workers.watchdog.silence import Silence
 from workers.watchdog.standing import (
     LAG,
-    REPAIR_INTERVAL,
     Activity,
     account_activity,
     cause,
     falls_quiet,
     is_due,
     line_activity,
-    may_repair,
     unseen,
 )
 
@@ -30,19 +27,6 @@ PAUSES = st.lists(st.timedeltas(timedelta(0), timedelta(hours=3)), max_size=40)
 SILENCES = st.none() | st.builds(Silence, st.floats(0, 99), st.floats(10, 99))
 STATES: Final[list[State]] = ["subscribed", "missing", "unknown"]
 ACTIVITIES: Final[list[Activity]] = ["unknown", "usual", "quiet", "silent"]
-
-
-@given(PAUSES)
-def test_a_repair_is_tried_once_an_hour_at_most(pauses: list[timedelta]) -> None:
-    """However often somebody looks, and as soon as the hour is over."""
-    now, standing, tried = NOW, NEW, list[datetime]()
-    for pause in pauses:
-        now += pause
-        if may_repair(standing, now):
-            tried.append(now)
-            standing = standing._replace(repair_tried_at=now)
-        assert now - tried[-1] < REPAIR_INTERVAL
-    assert all(b - a >= REPAIR_INTERVAL for a, b in pairwise(tried))
 
 
 @given(PAUSES, st.timedeltas(timedelta(seconds=1), timedelta(days=1)))
