@@ -36,4 +36,7 @@ def demo(
         say(f"The data are in {folder}. Start them again: hookline up --data {folder}")
     if found:
         raise typer.Exit(1)
-    say("Everything adds up: every acknowledged delivery is stored, no row is doubled.")
+    say(
+        "Everything adds up: every acknowledged delivery is stored, no row is doubled, and all "
+        "that can be read was read."
+    )

@@ -45,11 +45,14 @@ WHERE comment_id IN (SELECT split_part(event_id, ':', 3) FROM analytics.duplicat
 ORDER BY ad_title IS NULL, first_received_at, comment_id LIMIT :examples
 """
 
+# Of each kind: with no metric suppressed, with some, with all.
 _STORIES: Final = """
-SELECT media_id, impressions, reach, replies, exits, suppressed_metrics
+SELECT media_id, media_type, impressions, reach, replies, exits,
+    cardinality(suppressed_metrics) AS suppressed
 FROM analytics.stories
 WHERE impressions IS NOT NULL OR cardinality(suppressed_metrics) > 0
-ORDER BY cardinality(suppressed_metrics) BETWEEN 1 AND 3 DESC, last_received_at, media_id
+ORDER BY row_number() OVER (
+    PARTITION BY cardinality(suppressed_metrics) ORDER BY last_received_at, media_id), suppressed
 LIMIT :examples
 """
 
@@ -58,24 +61,6 @@ SELECT kind, username, text, mentioned_at, like_count
 FROM analytics.mentions WHERE text IS NOT NULL
 ORDER BY row_number() OVER (PARTITION BY kind ORDER BY first_received_at, media_id), kind
 LIMIT :examples
-"""
-
-# Of the accounts that are connected, by table.
-_ENRICHMENT: Final = """
-SELECT kind, status, reason, count(*)
-FROM (
-    SELECT account_id, 'comments' AS kind, enrichment_status AS status,
-        enrichment_reason AS reason
-    FROM hookline.comments
-    UNION ALL
-    SELECT account_id, 'mentions', enrichment_status, enrichment_reason FROM hookline.mentions
-) AS rows JOIN hookline.accounts USING (account_id)
-GROUP BY 1, 2, 3 ORDER BY 1, 4 DESC
-"""
-
-_TASKS: Final = """
-SELECT count(*) FROM hookline.enrichment_tasks
-WHERE first_ambiguous_at IS NULL OR answered_at IS NOT NULL
 """
 
 _OTHER: Final = """
@@ -98,7 +83,6 @@ class Outcome:
     stories: Sequence[Any]
     mentions: Sequence[Any]
     read: Sequence[Any]
-    enrichment: Sequence[Any]
     other: dict[str, int]
     duplicates: dict[str, int]
     dead_letters: dict[str, int]
@@ -120,7 +104,6 @@ async def read_outcome(engine: AsyncEngine) -> Outcome:
             stories=await _all(connection, _STORIES, examples=EXAMPLES),
             mentions=await _all(connection, _MENTIONS, examples=EXAMPLES),
             read=await _all(connection, _READ, examples=EXAMPLES),
-            enrichment=await _all(connection, _ENRICHMENT),
             other=await _counts(connection, _OTHER),
             duplicates=await _counts(
                 connection, "SELECT kind, count(*) FROM analytics.duplicates GROUP BY kind"
@@ -157,22 +140,6 @@ async def in_flight(engine: AsyncEngine, archived: int) -> int:
         return waiting or 0
 
 
-async def unread(engine: AsyncEngine) -> int:
-    """How many rows were not told yet what the Graph API says about them."""
-    async with engine.connect() as connection:
-        tasks = await connection.scalar(text(_TASKS)) or 0
-        rows = await _all(connection, _ENRICHMENT)
-    return tasks + _untold(rows)
-
-
-def _untold(enrichment: Sequence[Any]) -> int:
-    return sum(count for _, status, reason, count in enrichment if _is_untold(status, reason))
-
-
-def _is_untold(status: str | None, reason: str | None) -> bool:
-    return status in (None, "pending") and reason is None
-
-
 def problems(outcome: Outcome, expected: Expected, acknowledged: Counter[str]) -> list[str]:
     """Where what is stored differs from what was promised; nothing when all is well."""
     found: list[str] = []
@@ -181,8 +148,6 @@ def problems(outcome: Outcome, expected: Expected, acknowledged: Counter[str]) -
         found.append(f"{missing.total()} acknowledged deliveries are not in the archive")
     if outcome.total("in_flight"):
         found.append(f"{outcome.total('in_flight')} changes did not arrive")
-    if left := _untold(outcome.enrichment):
-        found.append(f"{left} rows are not enriched, and nobody said why")
     for table, wanted in expected.rows.items():
         stored = outcome.rows.get(table, 0)
         # A test whose answer was lost was sent again, and each press is an event of its own.

@@ -1,6 +1,6 @@
 """What a person sees at the end of a demonstration. Owns wording and layout, no numbers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from rich import box
@@ -8,16 +8,27 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from hookline.demo.enrichment import Enrichment
 from hookline.demo.outcome import Outcome
+from schemas.enriched import ANSWERED
 from simulator.expected import Expected
-from simulator.graph.statistics import Statistics
 from simulator.report import Report
 
-MAX_TEXT: Final = 24
+MAX_TEXT: Final = 60
+"""Letters. Tables shorten further what their columns have no room for."""
+
+SITE: Final = "https://www.instagram.com"
+
+READ_BY: Final = {
+    "comments": ("comment",),
+    "mentions": ("mentioned_comment", "mentioned_media"),
+    "media": ("media",),
+}
+"""Endpoints of the Graph API, by what they tell about."""
 
 
 def show(
-    console: Console, report: Report, expected: Expected, outcome: Outcome, asked: Statistics
+    console: Console, report: Report, expected: Expected, outcome: Outcome, enrichment: Enrichment
 ) -> None:
     """Prints the tables."""
     console.print()
@@ -27,7 +38,7 @@ def show(
         _duplicates(outcome),
         _comments(outcome),
         _boosted(outcome),
-        _enrichment(outcome, asked),
+        _enrichment(enrichment),
         _mentions(outcome),
         _read(outcome),
         _stories(outcome),
@@ -37,20 +48,14 @@ def show(
         console.print()
 
 
-def _table(title: str, note: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Group:
+def titled(title: str, note: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Group:
+    """A table that has one line for each row, however narrow the terminal: texts give way."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    content = [[_cell(value) for value in values] for values in rows]
-    for column, cells in zip(columns, zip(*content, strict=True), strict=False):
-        numeric = any(cell.justify == "right" for cell in cells)
-        # Numbers keep their width; texts give way.
-        width = max(len(column), *(cell.cell_len for cell in cells)) if numeric else None
-        table.add_column(column, min_width=width)
-        for cell in cells:
-            cell.justify = "right" if numeric else "left"
-        if numeric:
-            table.columns[-1].justify = "right"
-    for row in content:
-        table.add_row(*row)
+    for column, values in zip(columns, zip(*rows, strict=True), strict=False):
+        numeric = all(value is None or isinstance(value, int) for value in values)
+        table.add_column(column, justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*map(_cell, row))
     parts: list[RenderableType] = [Text(title, style="bold cyan")]
     if note:
         parts.append(Text(note, style="dim"))
@@ -61,10 +66,8 @@ def _cell(value: Any) -> Text:
     if value is None:
         return Text("–", style="dim")
     if isinstance(value, int):
-        return Text(f"{value:,}", justify="right")
-    if isinstance(value, list):
-        return Text(", ".join(value) or "–", style="yellow" if value else "dim")
-    return Text(str(value))
+        return Text(f"{value:,}")
+    return Text(str(value), no_wrap=True, overflow="ellipsis")
 
 
 def printable(text: str | None) -> str | None:
@@ -78,7 +81,7 @@ def printable(text: str | None) -> str | None:
 def _deliveries(report: Report, expected: Expected, outcome: Outcome) -> Group:
     archived = sum((report.acknowledged_set() & outcome.bodies).values())
     summary = report.summary()
-    return _table(
+    return titled(
         "What Meta sent",
         "",
         ("", "deliveries"),
@@ -98,7 +101,7 @@ def _conservation(outcome: Outcome) -> Group:
         for row in outcome.conservation
     ]
     columns = ("received", "stored", "repeats", "dead", "in_flight")
-    return _table(
+    return titled(
         "What became of every change",
         "analytics.conservation: received = stored + repeats + dead letters + in flight",
         ("field", "received", "stored", "repeats", "dead letters", "in flight"),
@@ -107,7 +110,7 @@ def _conservation(outcome: Outcome) -> Group:
 
 
 def _duplicates(outcome: Outcome) -> Group:
-    return _table(
+    return titled(
         "Recognised as duplicates",
         "analytics.duplicates",
         ("kind", "changes", "what happened"),
@@ -127,7 +130,7 @@ def _duplicates(outcome: Outcome) -> Group:
 
 
 def _comments(outcome: Outcome) -> Group:
-    return _table(
+    return titled(
         "Comments: ads against organic",
         "analytics.comments",
         ("seen on", "comments", "posts", "people", "replies", "our own", "live"),
@@ -136,7 +139,7 @@ def _comments(outcome: Outcome) -> Group:
 
 
 def _boosted(outcome: Outcome) -> Group:
-    return _table(
+    return titled(
         "Comments told twice because the post is boosted, each one row",
         "they arrive in any order; what either of them knows is kept",
         ("text", "original post", "ad", "ad title"),
@@ -148,26 +151,46 @@ def _boosted(outcome: Outcome) -> Group:
 
 
 def _stories(outcome: Outcome) -> Group:
-    return _table(
+    return titled(
         "Stories, an hour after they expired",
         "analytics.stories: – is a count below five, which Meta suppresses, or not told",
-        ("story", "impressions", "reach", "replies", "exits", "suppressed"),
+        ("story", "type", "impressions", "reach", "replies", "exits", "suppressed"),
         [tuple(row) for row in outcome.stories],
     )
 
 
-def _enrichment(outcome: Outcome, asked: Statistics) -> Group:
+def _enrichment(enrichment: Enrichment) -> Group:
+    asked = enrichment.asked
+    rows = [
+        (
+            kind,
+            enrichment.count(kind, *ANSWERED),
+            enrichment.count(kind, "pending", "parked"),
+            enrichment.count(kind, "unreadable", "skipped"),
+            enrichment.calls(*endpoints),
+        )
+        for kind, endpoints in READ_BY.items()
+    ]
     calls = asked.endpoints.total()
-    return _table(
+    others = calls - sum(called for *_, called in rows)
+    again = enrichment.asked_again() or "none"
+    reasons = [f"{count} × {reason}" for reason, count in enrichment.reasons().most_common()]
+    note = (
+        f"{calls:,} calls in {asked.requests:,} requests; "
+        f"comments, mentions and media asked for twice: {again}"
+    )
+    if reasons:
+        note += f"\n{', '.join(reasons)}, on ads mostly; looked for again for a day"
+    return titled(
         "What the Graph API told",
-        f"{calls:,} reads in {asked.requests:,} requests; each comment, mention and post once",
-        ("", "rows", "enrichment", "because"),
-        [(kind, count, status, reason) for kind, status, reason, count in outcome.enrichment],
+        note,
+        ("", "done", "pending", "unreadable", "calls"),
+        [*rows, ("accounts and tokens", None, None, None, others)],
     )
 
 
 def _mentions(outcome: Outcome) -> Group:
-    return _table(
+    return titled(
         "Mentions: a webhook tells two ids, the rest was read",
         "analytics.mentions",
         ("in a", "by", "text", "when", "likes"),
@@ -183,7 +206,7 @@ def _when(row: Any) -> str | None:
 
 
 def _read(outcome: Outcome) -> Group:
-    return _table(
+    return titled(
         "Comments, with what was read about them",
         "analytics.comments",
         ("text", "by", "likes", "album", "permalink"),
@@ -193,7 +216,7 @@ def _read(outcome: Outcome) -> Group:
                 printable(row.from_username),
                 row.like_count,
                 row.album_id,
-                row.permalink and row.permalink.removeprefix("https://www.instagram.com"),
+                row.permalink and row.permalink.removeprefix(SITE),
             )
             for row in outcome.read
         ],
@@ -203,4 +226,4 @@ def _read(outcome: Outcome) -> Group:
 def _rest(outcome: Outcome) -> Group:
     other = [(f"other: {kind}", count) for kind, count in outcome.other.items()]
     dead = [(f"dead letters: {reason}", n) for reason, n in outcome.dead_letters.items()]
-    return _table("And the rest", "", ("", "rows"), [*other, *dead])
+    return titled("And the rest", "", ("", "rows"), [*other, *dead])

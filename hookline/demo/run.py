@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from hookline.demo.enrichment import read_enrichment, waiting
 from hookline.demo.graph import connect_accounts, open_graph
-from hookline.demo.outcome import in_flight, problems, read_outcome, unread
+from hookline.demo.outcome import in_flight, problems, read_outcome
 from hookline.demo.page import show
 from hookline.embedded.jars import Progress as DownloadProgress
 from hookline.embedded.pipeline import GRAPH_URL, SIMULATED, Plan, open_pipeline
@@ -21,6 +22,7 @@ from hookline.embedded.state import State
 from runtime.database import dispose, new_engine
 from schemas.settings import DatabaseSettings
 from simulator.expected import expect
+from simulator.graph.statistics import Statistics
 from simulator.report import Progress as SendProgress
 from simulator.report import Report
 from simulator.sender import SenderOptions, send
@@ -28,6 +30,8 @@ from simulator.target import Target
 from simulator.traffic import mixed
 
 SETTLE_TIMEOUT_S: Final = 60.0
+"""For so long nothing may move before what is there counts as all."""
+
 SETTLE_PAUSE_S: Final = 0.2
 
 
@@ -62,7 +66,7 @@ async def run(demonstration: Demonstration) -> list[str]:
             environment={**SIMULATED, GRAPH_URL: graph.url},
         )
         pipeline = await opened.enter_async_context(open_pipeline(plan))
-        state = pipeline.state
+        state, asked = pipeline.state, graph.graph.statistics
         engine = _engine(state)
         opened.push_async_callback(dispose, engine)
         accounts = await connect_accounts(engine, state, graph)
@@ -70,13 +74,15 @@ async def run(demonstration: Demonstration) -> list[str]:
         started_s = time.monotonic()
         report = await _send(demonstration, state)
         announce("Waiting until every change is in its table, and enriched …")
-        await _settle(engine, report.acknowledged)
+        await _settle(engine, report.acknowledged, asked)
         took_s = time.monotonic() - started_s
         outcome = await read_outcome(engine)
+        enrichment = await read_enrichment(engine, asked)
         expected = expect(report.acknowledged_deliveries())
-        show(demonstration.output, report, expected, outcome, graph.graph.statistics)
+        show(demonstration.output, report, expected, outcome, enrichment)
         announce(f"From the first delivery to the last enriched row: {took_s:.1f} s. Stopping …")
-        return problems(outcome, expected, report.acknowledged_set())
+        stored = problems(outcome, expected, report.acknowledged_set())
+        return stored + enrichment.problems()
 
 
 async def _send(demonstration: Demonstration, state: State) -> Report:
@@ -107,13 +113,21 @@ async def _send(demonstration: Demonstration, state: State) -> Report:
         )
 
 
-async def _settle(engine: AsyncEngine, acknowledged: int) -> None:
-    """Returns when nothing is on its way, and nothing to be read any more, or after a minute."""
-    deadline_s = time.monotonic() + SETTLE_TIMEOUT_S
-    while (  # noqa: ASYNC110
-        await in_flight(engine, acknowledged) or await unread(engine)
-    ) and time.monotonic() < deadline_s:
+async def _settle(engine: AsyncEngine, acknowledged: int, asked: Statistics) -> None:
+    """Returns when nothing is on its way or to be read, or when nothing moves any more."""
+    left, deadline_s = -1, 0.0
+    while now_left := await _left(engine, acknowledged, asked):
+        if now_left != left:
+            left, deadline_s = now_left, time.monotonic() + SETTLE_TIMEOUT_S
+        elif time.monotonic() >= deadline_s:
+            return
         await asyncio.sleep(SETTLE_PAUSE_S)  # rows come from other processes: there is no event
+
+
+async def _left(engine: AsyncEngine, acknowledged: int, asked: Statistics) -> int:
+    """What is on its way, waits to be read, or was read and is in no row yet."""
+    left = await in_flight(engine, acknowledged) + await waiting(engine)
+    return left or len((await read_enrichment(engine, asked)).problems())
 
 
 def _engine(state: State) -> AsyncEngine:
