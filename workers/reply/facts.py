@@ -82,11 +82,13 @@ def facts_of(enriched: Enriched, ours: Ours, *, to_replayed: bool = False) -> Fa
     author = _object(value, "from") or _object(answer, "from")
     username = _text(author, "username") or _text(answer, "username")
     author_id = id_text(author.get("id"))
-    found_id = comment_id(value) if kind == "comment" else id_text(value.get("comment_id"))
-    target_id = id_text(value.get("media_id")) if kind == "caption_mention" else found_id
+    found_id = _id(comment_id(value) if kind == "comment" else value.get("comment_id"))
+    media_id = _id(value.get("media_id")) or _id(_object(value, "media").get("id"))
+    is_incomplete = (kind != "caption_mention" and found_id is None) or (
+        kind != "comment" and media_id is None
+    )
     if (
-        target_id is None
-        or not _is_meta_id(target_id)
+        is_incomplete
         or event.is_own
         or author_id in ours.account_ids
         or (username is not None and username.casefold() in ours.usernames)
@@ -95,10 +97,7 @@ def facts_of(enriched: Enriched, ours: Ours, *, to_replayed: bool = False) -> Fa
         or "LIVE" in (_product_type(value), _product_type(answer))
     ):
         return None
-    media_id = id_text(value.get("media_id")) or id_text(_object(value, "media").get("id"))
-    if kind != "comment" and (media_id is None or not _is_meta_id(media_id)):
-        return None
-    parent_id = id_text(value.get("parent_id")) or id_text(answer.get("parent_id"))
+    parent_id = _id(value.get("parent_id")) or _id(answer.get("parent_id"))
     return Facts(
         event.event_id,
         event.account_id,
@@ -115,14 +114,16 @@ def facts_of(enriched: Enriched, ours: Ours, *, to_replayed: bool = False) -> Fa
 
 def person(username: str | None, author_id: str | None) -> str | None:
     """A key for somebody: of the name, which mentions and comments both tell, else of the id."""
-    if username is not None:
-        return hashlib.sha256(username.casefold().encode("utf-8", "surrogatepass")).hexdigest()
-    return author_id
+    told = username or author_id
+    if not told:
+        return None
+    return hashlib.sha256(told.casefold().encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _is_meta_id(text: str) -> bool:
-    """Anything else has no place in a URL."""
-    return text.isascii() and text.isdecimal()
+def _id(value: Any) -> str | None:
+    """An id of Meta's, which is a decimal number. Anything else has no place in a URL."""
+    found = id_text(value)
+    return found if found is not None and found.isascii() and found.isdecimal() else None
 
 
 def _product_type(told: dict[str, Any]) -> str | None:

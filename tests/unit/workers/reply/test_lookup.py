@@ -1,0 +1,76 @@
+"""Looking for an answer among the replies to a comment."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.workers.reply.factories import ACCOUNT, NOW, reply
+from workers.reply.lookup import LOOKS, candidates, next_look, replies_in
+
+OURS = {
+    "id": "180",
+    "text": "Thank you!",
+    "timestamp": "2026-11-23T12:00:05+0000",
+    "from": {"id": ACCOUNT, "username": "brand"},
+}
+
+documents = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["data", "id", "text", "timestamp", "from", "username"]), inner
+        )
+    ),
+)
+
+
+def _is_found(message: str = "Thank you!", **changed: Any) -> bool:
+    return candidates([OURS | changed], reply(message=message), "brand") == ["180"]
+
+
+def test_ours_with_the_text_and_the_time() -> None:
+    """With spaces and letters in whatever form."""
+    assert _is_found()
+    assert _is_found(text=" Thank\n you! ")
+    assert _is_found("Merci, Zo\u00e9", text="Merci, Zoe\u0301")
+    assert _is_found(timestamp="2026-11-23T11:59:01+0000")
+    assert _is_found(timestamp=None)
+    nameless: dict[str, Any] = {"from": None, "username": "brand"}
+    assert _is_found(**nameless)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"id": None},
+        {"text": "Thank you"},
+        {"text": None},
+        {"from": {"id": "1"}},
+        {"from": None, "username": "somebody"},
+        {"from": None},
+        {"timestamp": "2026-11-23T11:57:59+0000"},
+    ],
+)
+def test_others(changed: dict[str, Any]) -> None:
+    """By somebody else, with another text, or older."""
+    assert not _is_found(**changed)
+
+
+@given(documents)
+def test_any_answer_can_be_looked_through(document: Any) -> None:
+    """Nothing of it is believed."""
+    page = document if isinstance(document, dict) else {"data": document}
+    found = candidates(replies_in(page), reply(), None)
+    assert all(isinstance(one, str) for one in found)
+
+
+@given(st.timedeltas(timedelta(-1), timedelta(2)))
+def test_there_are_three_looks(since: timedelta) -> None:
+    """Each later than the one before; none after the last."""
+    found = next_look(NOW, NOW + since)
+    assert (found is None) == (since >= LOOKS[-1])
+    assert found is None or (found > NOW + since and found - NOW in LOOKS)
