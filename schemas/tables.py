@@ -79,6 +79,11 @@ deliveries = Table(
     Column("changes", JSONB, nullable=False),
     _text("source", nullable=False),
     PrimaryKeyConstraint("received_at", "delivery_id"),
+    Index(
+        "deliveries_several_fields",
+        "received_at",
+        postgresql_where=text("cardinality(fields) > 1"),
+    ),
     postgresql_partition_by="RANGE (received_at)",
 )
 
