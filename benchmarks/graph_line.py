@@ -110,7 +110,7 @@ class GraphLine:
 
 @asynccontextmanager
 async def open_graph_line(bench: Bench, options: GraphOptions) -> AsyncIterator[GraphLine]:
-    """Ingest and all workers but enrich, with every account of the Graph API connected."""
+    """Ingest, archive, dedupe and persist, with every account of the Graph API connected."""
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(serve_graph(options))
         ingest = await stack.enter_async_context(bench.ingest())

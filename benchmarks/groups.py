@@ -2,22 +2,17 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from runtime.worker import Handler
 from schemas.topics import consumer_group
-from workers.archive.handler import ArchiveHandler
-from workers.dedupe.handler import DedupeHandler
-from workers.enrich.handler import EnrichHandler
-from workers.persist.handler import PersistHandler
+from workers.registry import WORKERS, handler_of
 
-READS: Final = {
-    handler.name: handler.topics
-    for handler in (ArchiveHandler, DedupeHandler, PersistHandler, EnrichHandler)
-}
-"""What each worker reads. Its order is that of the line: dedupe feeds persist and enrich."""
+READS: Final = {name: cast("type[Handler]", handler_of(name)).topics for name in WORKERS}
+"""What each worker reads. Its order is that of the line: dedupe feeds those behind it."""
 
 
 class Groups:

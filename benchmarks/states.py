@@ -7,7 +7,8 @@ from typing import Final
 
 from benchmarks.bench import Bench
 from benchmarks.graph_line import AMPLE, GraphLine, open_graph_line
-from benchmarks.line import LATENCY, Line
+from benchmarks.line import LATENCY, RATE, Line
+from benchmarks.machine import cpu_s
 from benchmarks.measures import Book
 from hookline.cli.progress import say
 from hookline.embedded.ports import HOST
@@ -27,8 +28,6 @@ _ROW: Final = "row: "
 
 async def measure(bench: Bench, book: Book, *, rounds: int, round_s: float, delay_ms: int) -> None:
     """Every state once a round, each round beginning with another one."""
-    if not rounds:
-        return
     options = GraphOptions(
         app_id=bench.app.app_id,
         app_secret=bench.app.secret.decode(),
@@ -41,7 +40,7 @@ async def measure(bench: Bench, book: Book, *, rounds: int, round_s: float, dela
     faults = _faults(delay_ms)
     async with open_graph_line(bench, options) as line:
         deliveries = Line(line.state, seed=7000)
-        names = list(faults)
+        names, persist = list(faults), line.state.pids["persist"]
         for number in range(rounds):
             for name in names[number % len(names) :] + names[: number % len(names)]:
                 say(f"Round {number + 1} of {rounds}: received → row, enrichment: {name} …")
@@ -49,9 +48,13 @@ async def measure(bench: Bench, book: Book, *, rounds: int, round_s: float, dela
                 line.graph.faults.wanted = faults[name]
                 async with _enrichment(line, name):
                     await deliveries.latency(Book(), WARM_UP_S)
-                    turn = Book()
+                    turn, used_s = Book(), cpu_s(persist)
                     await deliveries.latency(turn, round_s)
-                _copy(turn, book, f"{LATENCY}, enrichment: {name}")
+                    used_s = cpu_s(persist) - used_s
+                group = f"{LATENCY}, enrichment: {name}"
+                _copy(turn, book, group)
+                per_1000_ms = used_s / (RATE * round_s) * 1e6
+                book.note(group, "persist's processor for 1000 deliveries", "ms", per_1000_ms)
 
 
 def _faults(delay_ms: int) -> Mapping[str, tuple[Fault, ...]]:
