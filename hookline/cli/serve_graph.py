@@ -4,24 +4,32 @@
 
 import asyncio
 import json
+import shlex
 import signal
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import urlsplit
 
 import typer
 
-from hookline.cli.simulated import AppId, AsJson, Data, fail, target_of
+from hookline.cli.simulated import AppId, AsJson, Data, fail, graph_of, target_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from simulator.graph.options import GraphOptions
     from simulator.graph.server import GraphServer
 
 READY: Final = """Graph API at {url}
   use it      export HOOKLINE_GRAPH_URL={url}
-  connect     curl -s {url}/_simulator/token | hookline accounts connect --token-file -
-  tell it     hookline simulate send --graph {url}
+  connect     curl -s {url}/_simulator/token | hookline accounts connect --token-file -{of}
+  tell it     hookline simulate send{to}
   look        curl -s {url}/_simulator/statistics
   stop        Ctrl-C"""
+
+ELSEWHERE: Final = """Graph API at {url}
+What runs on {data} asks another one: start it again with HOOKLINE_GRAPH_URL={url}"""
 
 
 def _share(of_what: str) -> Any:
@@ -124,13 +132,20 @@ def serve_graph(  # noqa: PLR0913 - the options of a command
         refuse_instagram=refuse_instagram,
         faults=faults,
     )
+    asks = graph_of(data, None)
+
+    def tell(server: "GraphServer") -> str:
+        return _where(server) if as_json else next_steps(server.url, data, asks)
+
     try:
-        asyncio.run(_serve(options, host, port, as_json=as_json))
+        asyncio.run(_serve(options, host, port, tell))
     except OSError as error:
         fail(f"Port {port} cannot be listened on: {error.strerror}.", code=2)
 
 
-async def _serve(options: "GraphOptions", host: str, port: int, *, as_json: bool) -> None:
+async def _serve(
+    options: "GraphOptions", host: str, port: int, tell: "Callable[[GraphServer], str]"
+) -> None:
     """Serves until Ctrl-C or SIGTERM; says where once it listens."""
     from simulator.graph.server import serve_graph as serving
 
@@ -138,8 +153,23 @@ async def _serve(options: "GraphOptions", host: str, port: int, *, as_json: bool
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with serving(options, port, host=host) as server:
-        typer.echo(_where(server) if as_json else READY.format(url=server.url))
+        typer.echo(tell(server))
         await stop.wait()
+
+
+def next_steps(url: str, data: Path | None, asks: str | None) -> str:
+    """What to do next, for the line on the folder if there is one.
+
+    Args:
+        url: of this Graph API.
+        asks: the address of the one that the line asks, when it is on this machine.
+    """
+    if data is None:
+        return READY.format(url=url, of="", to=f" --graph {url}")
+    if asks is None or urlsplit(asks).port != urlsplit(url).port:
+        return ELSEWHERE.format(url=url, data=data)
+    of = f" --data {shlex.quote(str(data))}"
+    return READY.format(url=url, of=of, to=of)
 
 
 def _where(server: "GraphServer") -> str:

@@ -8,11 +8,13 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from hookline.cli.serve_graph import next_steps
 from hookline.cli.simulate import app
 
 ENVIRONMENT = os.environ | {"HOOKLINE_APP_SECRETS": "42:hush"}
@@ -77,6 +79,23 @@ def test_wrong_options_are_refused(
     result = CliRunner().invoke(app, ["serve-graph", *arguments])
     assert result.exit_code == 2
     assert message in result.output
+
+
+def test_next_steps_are_those_of_the_line() -> None:
+    """By its folder, which knows the address, whichever name of this machine that has."""
+    url, folder = "http://127.0.0.1:8090", Path("my data")
+    assert f"send --graph {url}" in next_steps(url, None, None)
+    told = next_steps(url, folder, "http://localhost:8090")
+    assert "connect --token-file - --data 'my data'" in told
+    assert "send --data 'my data'" in told
+
+
+@pytest.mark.parametrize("asks", [None, "http://127.0.0.1:8091"])
+def test_nobody_is_told_to_connect_a_line_that_asks_another(asks: str | None) -> None:
+    """A simulated token is nothing to be sent to Meta."""
+    told = next_steps("http://127.0.0.1:8090", Path("data"), asks)
+    assert "HOOKLINE_GRAPH_URL=http://127.0.0.1:8090" in told
+    assert "connect" not in told
 
 
 def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
