@@ -1,7 +1,7 @@
 """`python -m benchmarks.enrich`: how long reads wait, what they cost, whom they delay.
 
-A private line with ingest, archive, dedupe and persist, beside a simulated Graph API that takes its time and
-counts calls. First live comments come while a backlog waits that its budget cannot hold. Then
+A private line with ingest, archive, dedupe and persist, beside a simulated Graph API that takes its
+time and counts calls. First live comments come while a backlog waits that its budget cannot hold. Then
 comments come at a steady rate: in turn without enrich, with it, and with a Graph API that is slow,
 fails, or is not there. Nothing is asserted.
 """
