@@ -13,13 +13,11 @@ from uvloop import new_event_loop
 
 from benchmarks.bench import forget_settings
 from benchmarks.load import LoadError
-from benchmarks.report import Report
+from benchmarks.report import TABLE_WIDTH, Report
 from benchmarks.run import FULL, QUICK, Order, Part, run
 from hookline.cli.progress import say
 from runtime.errors import DependencyError
 from runtime.lifecycle import EXIT_NO, EXIT_UNREACHABLE
-
-TABLE_WIDTH = 118
 
 
 def main(

@@ -68,7 +68,7 @@ async def measure(bench: Bench, book: Book, size: Size) -> None:
     async with open_graph_line(bench, options) as line:
         async with line.enrich() as service:
             await _known_account(line)
-            book.note(MEMORY, "idle", "MiB", memory_mib(service.pid), WORKER_MEMORY)
+            idle_mib = memory_mib(service.pid)
             await _one_media(line, book)
         say(f"A backlog of {size.waiting} comments …")
         await line.send(list(_comments(1, MAX_CHANGES, size.waiting // MAX_CHANGES)), FILL_RATE)
@@ -80,6 +80,7 @@ async def measure(bench: Bench, book: Book, size: Size) -> None:
             await line.passed_on("persist")
             await _note_waits(line, book, size)
             _note_budget(line, book)
+            book.note(MEMORY, "idle", "MiB", idle_mib, WORKER_MEMORY)
             waiting = await line.waiting()
             name = f"while {waiting:,} reads wait"
             book.note(MEMORY, name, "MiB", memory_mib(service.pid), WORKER_MEMORY)

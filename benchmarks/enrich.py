@@ -1,9 +1,9 @@
 """`python -m benchmarks.enrich`: how long reads wait, what they cost, whom they delay.
 
 A private line with ingest, archive, dedupe and persist, beside a simulated Graph API that takes its
-time and counts calls. First live comments come while a backlog waits that its budget cannot hold. Then
-comments come at a steady rate: in turn without enrich, with it, and with a Graph API that is slow,
-fails, or is not there. Nothing is asserted.
+time and counts calls. First live comments come while a backlog waits that its budget cannot hold.
+Then comments come at a steady rate: in turn without enrich, with it, and with a Graph API that is
+slow, fails, or is not there. Nothing is asserted.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from benchmarks.bench import forget_settings, open_bench
 from benchmarks.load import LoadError
 from benchmarks.machine import describe, libraries
 from benchmarks.measures import Book
-from benchmarks.report import Report
+from benchmarks.report import TABLE_WIDTH, Report
 from hookline.cli.progress import say
 from runtime.errors import DependencyError
 from runtime.lifecycle import EXIT_NO, EXIT_UNREACHABLE
@@ -33,7 +33,7 @@ def main(
     *,
     waiting: Annotated[
         int,
-        typer.Option(min=0, help="Comments that wait; calls for half of them. 0: leave this out."),
+        typer.Option(min=0, help="Comments that wait, from 5000; calls for half of them. 0: none."),
     ] = 50_000,
     live_rate: Annotated[float, typer.Option(min=0.1, help="Live comments a second.")] = 5.0,
     live_s: Annotated[float, typer.Option(min=1, help="Seconds of live comments.")] = 60.0,
@@ -60,7 +60,8 @@ def main(
     if as_json:
         print(json.dumps(report.document(), indent=2))
     else:
-        report.show(Console())
+        console = Console()
+        report.show(console if console.is_terminal else Console(width=TABLE_WIDTH))
 
 
 async def _measure(folder: Path, size: backlog.Size, rounds: int, round_s: float) -> Report:

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measures import Measure
+
+TABLE_WIDTH: Final = 118
+"""Where there is no terminal."""
 
 
 @dataclass(frozen=True, slots=True)
