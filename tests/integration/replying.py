@@ -134,12 +134,13 @@ class Replying:
         *changes: tuple[str, Any],
         account: str = ACCOUNT,
         source: str = "webhook",
-        hidden: bool = False,
+        hidden: bool | None = False,
     ) -> list[Record]:
-        """What enrich publishes once it has read these."""
+        """What enrich publishes once it has read these; `hidden` comments, or None: unreadable."""
         for kind, value in changes:
             if kind == "comments" and "id" in value:  # one in fifty is hidden otherwise
-                self.graph.contents.give(value["id"], {"hidden": hidden})
+                fields = None if hidden is None else {"hidden": hidden}
+                self.graph.contents.give(value["id"], fields)
         events: list[bytes] = []
         for body in bodies(*changes, account=account):
             self.graph.tell(body)

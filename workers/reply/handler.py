@@ -22,8 +22,8 @@ class ReplyHandler:
     """Plans answers. Whatever comes again has its answer already."""
 
     name = "reply"
-    topics = (enriched_topic("comments"), enriched_topic("mentions"))
-    publishes_to: tuple[str, ...] = ()
+    topics: Sequence[str] = (enriched_topic("comments"), enriched_topic("mentions"))
+    publishes_to: Sequence[str] = ()
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._outbox = Outbox(engine)
