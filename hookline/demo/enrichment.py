@@ -70,19 +70,18 @@ class Enrichment:
         return sum(reads.calls > 1 for reads in self.asked.reads.values())
 
     def problems(self) -> list[str]:
-        """What was told and is in no row; rows that nobody asked about, or that do not say why."""
+        """What was told and is in no row, and rows that are not told and do not say why."""
         asked = self.asked.reads
         told = {row.object_id for row in self.rows if row.is_told}
         found = []
         if lost := {one for one, reads in asked.items() if reads.answered} - told:
             found.append(f"answers of the Graph API that are in no row: {len(lost)}")
-        silent = [
-            row
+        still = Counter(
+            row.kind
             for row in self.rows
             if not row.is_told and (row.reason is None or row.object_id not in asked)
-        ]
-        if silent:
-            found.append(f"rows that are not enriched, and were never refused: {len(silent)}")
+        )
+        found += [f"{kind} that still wait for the Graph API: {n}" for kind, n in still.items()]
         return found
 
 

@@ -62,7 +62,7 @@ def test_a_row_that_nobody_asked_about_is_told(
     rows = [row(one, told=answered) for one, answered in outcomes.items()]
     rows.append(Row("comments", silent, "pending", reason))
     assert Enrichment(rows, asked(outcomes)).problems() == [
-        "rows that are not enriched, and were never refused: 1"
+        "comments that still wait for the Graph API: 1"
     ]
 
 
