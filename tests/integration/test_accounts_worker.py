@@ -89,6 +89,7 @@ async def test_keys_are_rotated_while_the_worker_reads(operator: Operator, log: 
         ("VAULT_KEYS", new_key(), "No key of HOOKLINE_VAULT_KEYS opens a stored token."),
         ("APP_SECRETS", "7:another", "HOOKLINE_APP_SECRETS lacks app 1000000000000001"),
     ],
+    ids=["another key", "another app"],  # a new key is another one in each process
 )
 async def test_a_wrong_key_or_app_loses_nothing(
     operator: Operator, log: Path, setting: str, wrong: str, why: str
