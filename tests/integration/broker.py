@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
+from aiokafka.errors import KafkaError
 
 from hookline.embedded.stack import EmbeddedStack
 from runtime.worker import Record
@@ -74,11 +74,11 @@ class Broker:
 
     async def committed(self, group: str) -> Offsets:
         """What a consumer group has committed."""
-        async with self._admin() as admin:
-            try:
+        try:
+            async with self._admin() as admin:
                 offsets = await admin.list_consumer_group_offsets(group)
-            except GroupCoordinatorNotAvailableError:
-                return {}  # a Kafka that has just begun: nobody has committed anything yet
+        except KafkaError:
+            return {}  # a Kafka that has just begun, or come back: it tells nothing yet
         return {partition: told.offset for partition, told in offsets.items() if told.offset >= 0}
 
     def batches(self, topic: str, partition: int = 0) -> int:

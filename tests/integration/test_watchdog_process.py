@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
@@ -32,18 +33,18 @@ async def test_it_mends_while_it_runs(operator: Operator, tmp_path: Path) -> Non
     accounts, pages = operator.graph.directory.accounts, operator.graph.pages
     log, port = tmp_path / "log", free_port()
     settings = {**operator.settings, "METRICS_PORT": str(port)}
-    async with (
-        process(log, "worker", "watchdog", **settings) as first,
-        process(log, "worker", "watchdog", "--replica", "2", **operator.settings),
-    ):
+    async with AsyncExitStack() as replicas:
+        first = await replicas.enter_async_context(process(log, "worker", "watchdog", **settings))
         await until(lambda: all(pages.fields(one) for one in accounts))
         await until(lambda: "subscription_repaired" in log.read_text())
-        assert operator.graph.statistics.endpoints["page_subscribe"] == 2
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
             assert (await client.get("/readyz")).status == 200
-            page = await (await client.get("/metrics")).text()
-        for account in accounts:
-            assert f'hookline_subscribed{{account="{account}"}}' in page
+            for account in accounts:
+                await until(lambda name=account: _told(client, name))
+        await replicas.enter_async_context(
+            process(log, "worker", "watchdog", "--replica", "2", **operator.settings)
+        )
+        assert operator.graph.statistics.endpoints["page_subscribe"] == 2
         first.send_signal(signal.SIGTERM)
         async with asyncio.timeout(15):
             assert await first.wait() == 0
@@ -63,6 +64,12 @@ async def test_it_mends_while_it_runs(operator: Operator, tmp_path: Path) -> Non
     assert all(json.loads(line)["event"] for line in text.splitlines())
     for one in accounts.values():
         assert operator.graph.tokens.page_token(one) not in text
+
+
+async def _told(client: aiohttp.ClientSession, account: str) -> bool:
+    """Whether the process tells the account's subscription: it does once it has looked."""
+    page = await (await client.get("/metrics")).text()
+    return f'hookline_subscribed{{account="{account}"}}' in page
 
 
 async def test_without_accounts_it_is_ready_and_asks_nobody(
