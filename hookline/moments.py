@@ -1,7 +1,7 @@
-"""Moments as people write them: RFC 3339, or how long ago. Pure."""
+"""Moments as people write and read them: RFC 3339, or how long ago. Pure."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _AGO: Final = re.compile(r"([0-9]{1,6})(s|m|h|d|w)", re.ASCII)
@@ -26,6 +26,11 @@ def parse_moment(text: str, now: datetime) -> datetime:
             f"{text!r} is no moment: write 2026-11-22T08:00:00Z, or 30m, 2h, 3d for so long ago"
         )
     return moment
+
+
+def shown(moment: datetime) -> str:
+    """A moment for a person, to the second, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
 def require_order(since: datetime | None, until: datetime | None) -> None:

@@ -11,6 +11,7 @@ from hookline.cli import (
     env,
     rebuild,
     replay,
+    replies,
     services,
     simulate,
     subscriptions,
@@ -39,6 +40,7 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("migrate")(services.migrate)
 app.add_typer(enrichment.app, name="enrichment")
+app.add_typer(replies.app, name="replies")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(services.topics, name="topics")
 app.add_typer(simulate.app, name="simulate")

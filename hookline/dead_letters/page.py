@@ -1,7 +1,6 @@
 """Dead letters for people. Owns the words and the layout."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from rich.console import Console
@@ -12,6 +11,7 @@ from hookline.dead_letters.letter import Letter
 from hookline.dead_letters.plan import REFUSALS
 from hookline.dead_letters.statistics import Cause
 from hookline.dead_letters.whole import Whole
+from hookline.moments import shown
 from schemas.dead_letters import State, explain
 
 STYLES: Final = {
@@ -47,8 +47,8 @@ def show_statistics(causes: Sequence[Cause], breakers: Iterable[OpenBreaker]) ->
         _line(console, f"  To do: {repair}")
         _line(
             console,
-            f"  fingerprint {cause.fingerprint}, {_moment(cause.first_failed_at)} to "
-            f"{_moment(cause.last_failed_at)}, {', '.join(sorted(cause.fields)) or 'no field'}, "
+            f"  fingerprint {cause.fingerprint}, {shown(cause.first_failed_at)} to "
+            f"{shown(cause.last_failed_at)}, {', '.join(sorted(cause.fields)) or 'no field'}, "
             f"version {', '.join(sorted(cause.versions))}, such as {cause.example_id}",
             "dim",
         )
@@ -58,7 +58,7 @@ def show_statistics(causes: Sequence[Cause], breakers: Iterable[OpenBreaker]) ->
     for breaker in breakers:
         _line(
             console,
-            f"{breaker.stage} consumes nothing since {_moment(breaker.opened_at)}: "
+            f"{breaker.stage} consumes nothing since {shown(breaker.opened_at)}: "
             f"{breaker.reason}. When the cause is repaired: "
             f"hookline dead-letters resume --stage {breaker.stage}",
             "bold red",
@@ -78,7 +78,7 @@ def show_whole(whole: Whole) -> None:
         by = f"{whole.operation['verb']} by {whole.operation['actor']}"
         why = whole.operation["arguments"].get("reason_text")
         told = f": {why}" if why else ""
-        moved = _moment(letter.state_changed_at or letter.parked_at)
+        moved = shown(letter.state_changed_at or letter.parked_at)
         _line(console, f"  {letter.state} since {moved}, {by} ({letter.operation_id}){told}")
     for other in whole.same_record:
         _line(
@@ -133,7 +133,7 @@ def _operation(console: Console, operation_id: str | None) -> None:
 
 def _head(letter: Letter) -> Text:
     again = ", failed again" if letter.failed_again else ""
-    line = Text(f"{_moment(letter.parked_at)}  ")
+    line = Text(f"{shown(letter.parked_at)}  ")
     line.append(f"{letter.state}{again}", style=STYLES.get(State(letter.state), ""))
     line.append(
         _plain(f"  {letter.stage}: {letter.reason} ({letter.detail}), attempt {letter.attempts}")
@@ -147,7 +147,7 @@ def _place(letter: Letter) -> str:
     return (
         f"  {letter.dead_letter_id}, fingerprint {letter.fingerprint},{event}{delivery} from "
         f"{letter.source_topic} [{letter.source_partition}] at {letter.source_offset}, failed "
-        f"{_moment(letter.first_failed_at)}, version {letter.version}"
+        f"{shown(letter.first_failed_at)}, version {letter.version}"
     )
 
 
@@ -158,10 +158,6 @@ def _console() -> Console:
 def _line(console: Console, line: str | Text, style: str = "") -> None:
     words = line if isinstance(line, Text) else Text(_plain(line))
     console.print(words, style=style, soft_wrap=True)
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
 def _plain(text: str) -> str:

@@ -1,0 +1,1 @@
+"""Answers as operators see them: looked at, settled, and sent by hand."""
