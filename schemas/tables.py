@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 SCHEMA: Final = "hookline"
 ANALYTICS: Final = "analytics"
 
-REVISION: Final = "0009"
+REVISION: Final = "0010"
 """The migration that brings a database to these tables. Revisions are numbered in four digits."""
 
 metadata = MetaData(
@@ -431,4 +431,5 @@ replies = Table(
     ),
     Index(None, "account_id", "sending_at"),
     Index(None, "reply_id", postgresql_where=text("reply_id IS NOT NULL")),
+    Index(None, "account_id", "due_at", postgresql_where=text("reason = 'blocked_for_abuse'")),
 )

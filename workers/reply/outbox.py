@@ -5,10 +5,11 @@ becomes `unknown`; from there nothing but a person brings it back to `planned`.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from graph.errors import BLOCKED
@@ -44,14 +45,15 @@ _ACCOUNTS: Final = text(
 
 _ENDPOINT: Final = "CASE r.kind WHEN 'comment' THEN 'comment_reply' ELSE 'mention_reply' END"
 
-# What Meta refused for abuse holds up all of its account until it is tried again.
+# What Meta refused for abuse holds up all of its account until it is tried again, or would have
+# been if a person had not struck it off.
 _IS_DUE: Final = f"""
 r.state = 'planned' AND NOT r.dry_run AND r.due_at <= clock_timestamp()
 AND (r.rule = '{MANUAL}' OR r.rule = ANY(:rules))
 AND EXISTS (SELECT FROM {SCHEMA}.accounts AS a WHERE a.account_id = r.account_id
     AND a.state = 'active' AND NOT a.parked_endpoints ? ({_ENDPOINT}))
 AND NOT EXISTS (SELECT FROM {SCHEMA}.replies AS b WHERE b.account_id = r.account_id
-    AND b.state = 'planned' AND b.reason = '{BLOCKED}' AND b.due_at > clock_timestamp())
+    AND b.reason = '{BLOCKED}' AND b.due_at > clock_timestamp())
 """  # noqa: S608
 
 _DUE: Final = text(
@@ -108,14 +110,23 @@ _REFUSE: Final = text(
 )
 
 # Whoever settles an answer that was taken for lost may still tell how it ended, but not that it
-# was never sent: somebody may have acted on it.
+# was never sent: somebody may have acted on it. That it was sent is true whatever a person said
+# meanwhile, as long as it was not begun once more.
 _SETTLE: Final = text(
     f"UPDATE {SCHEMA}.replies SET state = CAST(:state AS text), reason = :reason, "  # noqa: S608
     "reply_id = :reply_id, due_at = :due_at, leased_until = NULL, "
-    "sending_at = CASE WHEN CAST(:state AS text) = 'planned' THEN NULL ELSE sending_at END, "
+    "sending_at = CASE WHEN CAST(:state AS text) <> 'planned' "
+    "THEN CAST(:sending_at AS timestamptz) END, "
     "settled_at = CASE WHEN CAST(:state AS text) IN ('sent', 'failed') THEN clock_timestamp() END "
-    "WHERE reply_key = :reply_key AND sending_at = :sending_at "
-    "AND (state = 'sending' OR (state = 'unknown' AND CAST(:state AS text) IN ('sent', 'failed')))"
+    "WHERE reply_key = :reply_key AND attempts = :attempts AND (state = 'sending' "
+    "OR (state = 'unknown' AND CAST(:state AS text) IN ('sent', 'failed')) "
+    "OR (state <> 'unknown' AND reply_id IS NULL AND CAST(:state AS text) = 'sent'))"
+)
+
+# Also when it was said before, and the answer of PostgreSQL did not come.
+_IS_SETTLED: Final = text(
+    f"SELECT count(*) FROM {SCHEMA}.replies WHERE reply_key = :reply_key "  # noqa: S608
+    "AND attempts = :attempts AND state = :state AND reply_id IS NOT DISTINCT FROM :reply_id"
 )
 
 _EXPIRE: Final = text(
@@ -142,7 +153,13 @@ _LOOKED: Final = text(
     f"UPDATE {SCHEMA}.replies SET state = CAST(:state AS text), reason = :reason, "  # noqa: S608
     "reply_id = :reply_id, due_at = :due_at, looked_at = clock_timestamp(), "
     "settled_at = CASE WHEN CAST(:state AS text) IN ('sent', 'failed') THEN clock_timestamp() END "
-    "WHERE reply_key = :reply_key AND sending_at = :sending_at AND state = 'unknown'"
+    "WHERE reply_key = :reply_key AND attempts = :attempts AND state = 'unknown'"
+)
+
+# The same order again is the same answer: whoever does not know whether it was taken repeats it.
+_ORDERED: Final = text(
+    "SELECT reply_key, message = :message AS is_same "  # noqa: S608
+    f"FROM {SCHEMA}.replies WHERE event_id = :event_id AND rule = '{MANUAL}'"
 )
 
 
@@ -174,9 +191,25 @@ class Outbox:
 
     async def put(self, replies: Collection[NewReply]) -> int:
         """Plans answers, but for events that have one; gives how many are new."""
-        rows = sorted(tuple(getattr(one, name) for name in _NEW) for one in replies)
+        rows = sorted(map(_row, replies))
         async with transaction(self._engine) as connection:
             return await _PUT.execute(connection, rows) if rows else 0
+
+    async def order(self, reply: NewReply) -> tuple[str, bool]:
+        """Plans an answer that a person ordered; gives its key, and whether it is new.
+
+        The same message for the same event is the same answer.
+        """
+        where = {"event_id": reply.event_id, "message": reply.message}
+        async with transaction(self._engine) as connection:
+            await connection.execute(_LOCK, {"id": reply.account_id})
+            ordered = (await connection.execute(_ORDERED, where)).all()
+            for reply_key, is_same in ordered:
+                if is_same:
+                    return reply_key, False
+            new = replace(reply, number=len(ordered) + 1)
+            await _PUT.execute(connection, [_row(new)])
+        return new.reply_key, True
 
     async def due(self, rules: Collection[str]) -> list[str]:
         """The accounts with something to be sent now by these rules, or by a person."""
@@ -211,9 +244,15 @@ class Outbox:
                     off = {"rule": found.rule, "until": until, "reason": reason}
                     await connection.execute(_PUT_OFF, where | off)
 
-    async def settle(self, reply: Reply, settlement: Settlement) -> None:
-        """Says how an answer that was begun ended."""
-        await self._set(_SETTLE, reply, settlement)
+    async def settle(self, reply: Reply, settlement: Settlement) -> bool:
+        """Says how an answer that was begun ended. Whether that is how it stands now; else a person
+        has said otherwise meanwhile, or it was begun once more.
+        """
+        async with transaction(self._engine) as connection:
+            if await _set(connection, _SETTLE, reply, settlement):
+                return True
+            told = _values(reply, settlement)
+            return bool(await connection.scalar(_IS_SETTLED, told))
 
     async def expire(self) -> list[str]:
         """Answers whose sender did not live to settle them are unknown now; gives their keys."""
@@ -226,20 +265,25 @@ class Outbox:
             found = (await connection.execute(_LOOK, {"lease": self._lease})).one_or_none()
         return Look(Reply(*found[:-1]), found[-1]) if found is not None else None
 
-    async def found(self, reply: Reply, reply_ids: Sequence[str], now: datetime) -> Settlement:
-        """It was looked for, and these may be it. Those that are known as others are not."""
+    async def found(
+        self, reply: Reply, reply_ids: Sequence[str], now: datetime
+    ) -> Settlement | None:
+        """It was looked for, and these may be it. Those that are known as others are not. None when
+        somebody has settled it meanwhile.
+        """
         async with transaction(self._engine) as connection:
             await connection.execute(_LOCK, {"id": reply.account_id})
             others = set(await connection.scalars(_OURS, {"ids": list(reply_ids)}))
             free = [one for one in reply_ids if one not in others]
             settlement = Settlement("sent", reply_id=free[0]) if free else absent(reply, now)
-            await _set(connection, _LOOKED, reply, settlement)
-        return settlement
+            is_set = await _set(connection, _LOOKED, reply, settlement)
+        return settlement if is_set else None
 
     async def not_looked(self, reply: Reply, reason: str, now: datetime) -> None:
         """It could not be looked for; after the last time it waits for a person."""
         settlement = Settlement("unknown", reason, due_at=next_look(reply.sending_at, now))
-        await self._set(_LOOKED, reply, settlement)
+        async with transaction(self._engine) as connection:
+            await _set(connection, _LOOKED, reply, settlement)
 
     async def _hold(
         self, connection: AsyncConnection, account_id: str, found: Row[Any], rules: Rules
@@ -251,10 +295,6 @@ class Outbox:
         count = await connection.scalar(_TO_PERSON, {**where, "person": found.person})
         return rules.hold(Sent(found.rule, found.now, times, count or 0))
 
-    async def _set(self, statement: Any, reply: Reply, settlement: Settlement) -> None:
-        async with transaction(self._engine) as connection:
-            await _set(connection, statement, reply, settlement)
-
 
 def absent(reply: Reply, now: datetime) -> Settlement:
     """It was looked for and is not there: not yet, or after the last time not at all. Pure."""
@@ -264,8 +304,16 @@ def absent(reply: Reply, now: datetime) -> Settlement:
     return Settlement("unknown", "not_found_yet", due_at=again_at)
 
 
+def _row(reply: NewReply) -> tuple[Any, ...]:
+    return tuple(getattr(reply, name) for name in _NEW)
+
+
 async def _set(
-    connection: AsyncConnection, statement: Any, reply: Reply, settlement: Settlement
-) -> None:
-    key = {"reply_key": reply.reply_key, "sending_at": reply.sending_at}
-    await connection.execute(statement, key | settlement._asdict())
+    connection: AsyncConnection, statement: TextClause, reply: Reply, settlement: Settlement
+) -> bool:
+    return (await connection.execute(statement, _values(reply, settlement))).rowcount > 0
+
+
+def _values(reply: Reply, settlement: Settlement) -> dict[str, Any]:
+    key = {name: getattr(reply, name) for name in ("reply_key", "attempts", "sending_at")}
+    return key | settlement._asdict()

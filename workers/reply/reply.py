@@ -28,6 +28,7 @@ class NewReply:
         thread_id: the comment at the top, below which an answer to a comment is found again.
         person: who is answered, as `workers.reply.facts.person` has it; for limits.
         due_at: not before.
+        number: which one it is of those that a person ordered for the event, from 1.
     """
 
     account_id: str
@@ -41,11 +42,13 @@ class NewReply:
     message: str = field(repr=False)
     dry_run: bool
     due_at: datetime
+    number: int = 1
 
     @property
     def reply_key(self) -> str:
         """The same for the same answer, whenever it is planned."""
-        return f"{self.event_id}#{self.rule}"
+        key = f"{self.event_id}#{self.rule}"
+        return key if self.number == 1 else f"{key}#{self.number}"
 
 
 @dataclass(frozen=True, slots=True)

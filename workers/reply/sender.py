@@ -149,8 +149,10 @@ class Sender:
 
     async def _settled(self, reply: Reply, settlement: Settlement) -> None:
         """It is in the outbox how an answer ended, and told."""
-        await self._retry.until_done(lambda: self._outbox.settle(reply, settlement))
-        _tell(reply, settlement)
+        if await self._retry.until_done(lambda: self._outbox.settle(reply, settlement)):
+            _tell(reply, settlement)
+        else:
+            _tell_otherwise(reply, settlement)
         if settlement.state == "unknown":
             self._unknown_in_a_row += 1
             pause = pause_s(self._unknown_in_a_row, self._pause_max_s)
@@ -211,7 +213,7 @@ class Sender:
             await self._outbox.not_looked(reply, found, datetime.now(UTC))
             return True
         settlement = await self._outbox.found(reply, found, datetime.now(UTC))
-        if settlement.state != "unknown":
+        if settlement is not None and settlement.state != "unknown":
             _tell(reply, settlement)
         return True
 
@@ -258,6 +260,18 @@ def _tell(reply: Reply, settlement: Settlement) -> None:
         log.error("replies_blocked", **told, until=settlement.due_at.isoformat())
     else:
         log.info("reply_settled", **told, state=settlement.state)
+
+
+def _tell_otherwise(reply: Reply, settlement: Settlement) -> None:
+    """A person has settled it before, otherwise, or had it begun once more."""
+    log.warning(
+        "reply_settled_otherwise",
+        reply=reply.reply_key,
+        account=reply.account_id,
+        state=settlement.state,
+        reason=settlement.reason,
+        reply_id=settlement.reply_id,
+    )
 
 
 async def _set_within(event: asyncio.Event, timeout_s: float) -> None:

@@ -1,0 +1,50 @@
+"""What becomes of an answer when a person says how it ended. Pure."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from hookline.moments import shown
+from hookline.replies.row import Row
+from workers.reply.reply import State
+
+
+class Word(StrEnum):
+    """What a person says of an answer."""
+
+    SENT = "sent"
+    NOT_SENT = "not_sent"
+    AGAIN = "again"
+    """It was not sent, and is to be."""
+
+
+BECOMES: dict[Word, State] = {Word.SENT: "sent", Word.NOT_SENT: "failed", Word.AGAIN: "planned"}
+
+
+class Judgement(NamedTuple):
+    """What an answer becomes, or why it stays as it is."""
+
+    becomes: State | None
+    refusal: str | None = None
+
+
+def judge(row: Row, word: Word, now: datetime) -> Judgement:
+    """What an answer becomes. Whatever is planned can be struck off."""
+    refusal = _refusal(row, word, now)
+    return Judgement(None, refusal) if refusal else Judgement(BECOMES[word])
+
+
+def _refusal(row: Row, word: Word, now: datetime) -> str | None:
+    if row.state == "sent":
+        return "was sent: there is nothing to be settled"
+    if row.state == "sending" and row.leased_until is not None and row.leased_until > now:
+        return f"is being sent: how it ended is known by {shown(row.leased_until)}"
+    if row.state == "planned" and word is not Word.NOT_SENT:
+        return "waits to be sent; --not-sent has it never sent"
+    if row.state == "failed" and word is Word.NOT_SENT:
+        return "was not sent, as is known; --not-sent --again has it sent"
+    if word is Word.SENT and not row.attempts:
+        return "was never begun, so it cannot have been sent"
+    if word is Word.AGAIN and row.dry_run:
+        return f"is a dry run: answer with `hookline replies send '{row.event_id}'`"
+    return None

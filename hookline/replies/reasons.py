@@ -1,0 +1,43 @@
+"""Why an answer stands as it does, in words. Pure."""
+
+from typing import Final
+
+from graph.errors import BLOCKED
+
+BY_OPERATOR: Final = "by_operator"
+"""A person said how it ended."""
+
+MEANINGS: Final[dict[str, str]] = {
+    BY_OPERATOR: "A person said so.",
+    BLOCKED: "Meta blocks the account's answers (code 368), and does not tell for how long.",
+    "sender_died": "Whoever sent it did not live to tell how it ended.",
+    "done_without_answer": "Meta did it, as it seems, and could not tell (code 20).",
+    "duplicate_post": "Meta says that the same was posted before (code 506).",
+    "graph_timeout": "Meta did not answer in time.",
+    "graph_disconnected": "The connection broke before Meta answered.",
+    "graph_unreachable": "Meta could not be reached.",
+    "graph_server_error": "Meta's server failed.",
+    "graph_unreadable": "What came back cannot be read.",
+    "not_found_yet": "It was looked for below the comment, and is not there so far.",
+    "not_done": "It was looked for below the comment three times, and is not there.",
+    "too_many_replies": "Too many replies are below the comment to look through.",
+    "wrong_ids": "What was to be answered has ids that are none of Meta's.",
+    "graph_did_not": "Meta did not do it, and told no reason.",
+    "not_found_or_no_permission": "What was to be answered is gone, hidden, or not for us.",
+    "user_unavailable": "Who was to be answered is not there any more.",
+    "permission_missing": "The account lacks a permission.",
+}
+
+_TOKEN: Final = "The account's token is dead."  # noqa: S105 - words
+_THROTTLED: Final = "The account, or the app, has no calls left for now."
+
+
+def meaning(reason: str | None) -> str | None:
+    """A reason in words; None for those that speak for themselves."""
+    if reason is None:
+        return None
+    if reason.startswith("token_"):
+        return _TOKEN
+    if reason.startswith("throttled_"):
+        return _THROTTLED
+    return MEANINGS.get(reason)
