@@ -30,21 +30,18 @@ class Judgement(NamedTuple):
 
 def judge(row: Row, word: Word, now: datetime) -> Judgement:
     """What an answer becomes. Whatever is planned can be struck off."""
-    refusal = _refusal(row, word, now)
+    refusal = None
+    match row.state, word:
+        case "sent", _:
+            refusal = "was sent: there is nothing to be settled"
+        case "sending", _ if row.leased_until is not None and row.leased_until > now:
+            refusal = f"is being sent: how it ended is known by {shown(row.leased_until)}"
+        case "planned", Word.SENT | Word.AGAIN:
+            refusal = "waits to be sent; --not-sent has it never sent"
+        case "failed", Word.NOT_SENT:
+            refusal = "was not sent, as is known; --not-sent --again has it sent"
+        case "failed", Word.SENT if not row.attempts:
+            refusal = "was never begun, so it cannot have been sent"
+        case "failed", Word.AGAIN if row.dry_run:
+            refusal = f"is a dry run: answer with `hookline replies send '{row.event_id}'`"
     return Judgement(None, refusal) if refusal else Judgement(BECOMES[word])
-
-
-def _refusal(row: Row, word: Word, now: datetime) -> str | None:
-    if row.state == "sent":
-        return "was sent: there is nothing to be settled"
-    if row.state == "sending" and row.leased_until is not None and row.leased_until > now:
-        return f"is being sent: how it ended is known by {shown(row.leased_until)}"
-    if row.state == "planned" and word is not Word.NOT_SENT:
-        return "waits to be sent; --not-sent has it never sent"
-    if row.state == "failed" and word is Word.NOT_SENT:
-        return "was not sent, as is known; --not-sent --again has it sent"
-    if word is Word.SENT and not row.attempts:
-        return "was never begun, so it cannot have been sent"
-    if word is Word.AGAIN and row.dry_run:
-        return f"is a dry run: answer with `hookline replies send '{row.event_id}'`"
-    return None

@@ -79,26 +79,32 @@ def _of_planned(row: Row, about: Circumstances) -> Prospect:
     if row.dry_run:
         by_hand = f"To answer all the same: hookline replies send '{row.event_id}'"
         return Prospect("Nothing: it is a dry run, to be looked at.", by_hand)
+    waits, to_do = _planned(row, about)
+    return Prospect(waits, f"{to_do} {never}" if to_do else never)
+
+
+def _planned(row: Row, about: Circumstances) -> Prospect:
     if problem := account_problem(row.account_id, row.kind, about):
-        repair = "grant what is missing, and connect it again: hookline accounts connect"
-        return Prospect(f"It waits. {problem}.", f"Repair the account: {repair}. {never}")
-    if about.blocked_until is not None and about.blocked_until > about.now:
-        until = shown(about.blocked_until)
-        advice = "See the account's status in the Instagram app, and answer less"
         return Prospect(
-            f"Meta blocks the account's answers. The next try is at {until}.", f"{advice}. {never}"
+            f"It waits. {problem}.",
+            "Repair that, and connect the account again: hookline accounts connect.",
+        )
+    if about.blocked_until is not None and about.blocked_until > about.now:
+        return Prospect(
+            f"Meta blocks the account's answers. The next try is at {shown(about.blocked_until)}.",
+            "See the account's status in the Instagram app, and answer less.",
         )
     if not about.has_worker:
         return Prospect(
             "It waits: no worker `reply` is connected to the database.",
-            f"Start one: hookline worker reply. {never}",
+            "Start one: hookline worker reply.",
         )
     if row.due_at is not None and row.due_at > about.now:
-        return Prospect(f"It is sent at {shown(row.due_at)}, not before.", never)
+        return Prospect(f"It is sent at {shown(row.due_at)}, not before.")
     if row.rule == MANUAL:
-        return Prospect("It is sent as soon as the account's call budget allows.", never)
+        return Prospect("It is sent as soon as the account's call budget allows.")
     return Prospect(
-        f"It is sent as soon as limits allow, if `{row.rule}` is in the rules and sends.", never
+        f"It is sent as soon as limits allow, if `{row.rule}` is in the rules and sends."
     )
 
 

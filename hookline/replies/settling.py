@@ -97,3 +97,9 @@ async def answer_of(engine: AsyncEngine, reply_id: str) -> str | None:
     async with transaction(engine) as connection:
         found: str | None = await connection.scalar(_OF, {"reply_id": reply_id})
     return found
+
+
+def counts_of(cases: Sequence[Case]) -> dict[str, int]:
+    """How many were spoken of, are as they should be, and stay as they were. Pure."""
+    refused = sum(case.judgement.refusal is not None for case in cases)
+    return {"selected": len(cases), "written": len(cases) - refused, "refused": refused}
