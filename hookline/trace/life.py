@@ -118,8 +118,28 @@ class TracedTask:
 
 
 @dataclass(frozen=True, slots=True)
+class TracedReply:
+    """An answer to the event, and how it stands. `hookline replies show` tells more of it.
+
+    `message` is there only when contents were asked for.
+    """
+
+    reply_key: str
+    state: str
+    reason: str | None
+    reply_id: str | None
+    attempts: int
+    dry_run: bool
+    created_at: datetime
+    due_at: datetime | None
+    sending_at: datetime | None
+    settled_at: datetime | None
+    message: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class TracedEvent:
-    """One event, from its first telling to its rows."""
+    """One event, from its first telling to its rows, and its answers."""
 
     event_id: str
     outcomes: Mapping[str, int]
@@ -129,6 +149,7 @@ class TracedEvent:
     graph_calls: list[TracedCall]
     graph_tasks: list[TracedTask]
     rows: list[TracedRow]
+    replies: list[TracedReply]
 
 
 @dataclass(frozen=True, slots=True)

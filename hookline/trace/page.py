@@ -17,6 +17,7 @@ from hookline.trace.life import (
     TracedDelivery,
     TracedEvent,
     TracedLetter,
+    TracedReply,
     TracedRow,
     TracedSighting,
     TracedTask,
@@ -205,6 +206,8 @@ def _ending(table: Table, event: TracedEvent) -> None:
             table.add_row("", label, words)
     if not event.rows:
         table.add_row("", "row", Text("none", style="yellow"))
+    for reply in event.replies:
+        _reply(table, reply)
 
 
 def _call(call: TracedCall) -> str:
@@ -225,6 +228,18 @@ def _task(task: TracedTask) -> Text:
         return Text(f"{what}: waits for a person: {task.parked}", style="yellow")
     reason = f", because of {task.reason}" if task.reason else ""
     return Text(f"{what}: due at {_moment(task.due_at)}, {task.attempts} attempts so far{reason}")
+
+
+def _reply(table: Table, reply: TracedReply) -> None:
+    when = reply.settled_at or reply.sending_at or reply.created_at
+    state = f"{reply.state}, a dry run" if reply.dry_run else reply.state
+    reason = f" ({reply.reason})" if reply.reason else ""
+    known = f", as comment {reply.reply_id}" if reply.reply_id else ""
+    style = "yellow" if reply.state in ("failed", "unknown") else ""
+    told = f"{state}{reason}{known}: {reply.reply_key}"
+    table.add_row(_moment(when), "answer", Text(told, style=style))
+    if reply.message is not None:
+        table.add_row("", "", f"text: {printable(reply.message)}")
 
 
 def _row(row: TracedRow) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,6 @@
 """From an id that somebody has to the events and deliveries that it stands for.
 
-Owns what is searched, and in which order of time things come out. Reply ids are to come: a
-search of its own beside these.
+Owns what is searched, and in which order of time things come out.
 """
 
 import uuid
@@ -30,6 +29,10 @@ _EVENT_SEARCHES: Final[Mapping[str, str]] = {
         UNION ALL
         SELECT concat_ws(':', 'mentions', account_id, media_id, comment_id), first_received_at
         FROM hookline.mentions WHERE comment_id = :id AND comment_id <> ''
+    """,
+    "key or id of an answer": """
+        SELECT event_id, created_at FROM hookline.replies
+        WHERE reply_key = :id OR reply_id = :id
     """,
     "media id": """
         SELECT concat_ws(':', field, account_id, comment_id), first_received_at

@@ -13,6 +13,7 @@ from hookline.trace.life import (
     TracedDelivery,
     TracedEvent,
     TracedLetter,
+    TracedReply,
     TracedRow,
     TracedSighting,
     TracedTask,
@@ -86,6 +87,12 @@ FROM hookline.enrichment_tasks AS t LEFT JOIN hookline.accounts AS a USING (acco
 WHERE t.event_id = ANY(:ids) ORDER BY t.created_at, t.endpoint, t.object_id
 """
 
+_REPLIES: Final = """
+SELECT event_id, reply_key, state, reason, reply_id, attempts, dry_run, created_at, due_at,
+    sending_at, settled_at, CASE WHEN :show_content THEN message END
+FROM hookline.replies WHERE event_id = ANY(:ids) ORDER BY created_at, reply_key
+"""
+
 # The keys make use of the indexes, the event id decides.
 _ROWS: Final = {
     comments: "field || ':' || account_id || ':' || comment_id = :event_id "
@@ -118,6 +125,9 @@ async def read_events(
         calls[row[0]].append(TracedCall(*row[1:]))
     for row in await _all(connection, _TASKS, ids=event_ids):
         tasks[row[0]].append(TracedTask(*row[1:]))
+    replies: defaultdict[str, list[TracedReply]] = defaultdict(list)
+    for row in await _all(connection, _REPLIES, ids=event_ids, show_content=show_content):
+        replies[row[0]].append(TracedReply(*row[1:]))
     keys = [event_id.encode() for event_id in event_ids]
     for *columns, key in await _all(connection, _LETTERS_OF_EVENTS, keys=keys):
         letters[key].append(TracedLetter(*columns))
@@ -131,6 +141,7 @@ async def read_events(
             calls[event_id],
             tasks[event_id],
             await _rows_of(connection, event_id, show_content=show_content),
+            replies[event_id],
         )
         for event_id in event_ids
     ]

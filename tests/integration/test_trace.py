@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
@@ -14,6 +15,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hookline.cli.options import json_text
+from hookline.replies.order import new_reply
+from hookline.replies.target import target_of_event
 from hookline.trace.page import show
 from hookline.trace.run import trace
 from runtime.database import transaction
@@ -26,6 +29,7 @@ from tests.integration.conftest import MakeWorkerSettings
 from tests.integration.handled import APP_ID, SECRET, Handled, raw_records, received
 from tests.integration.service import free_port
 from tests.integration.test_enrich_queue import connect
+from workers.reply.outbox import Outbox
 
 ACCOUNT: Final = "17841400000000001"
 TEXT: Final = "a text that only its reader may see"
@@ -396,6 +400,33 @@ async def test_the_page_is_for_people_and_keeps_their_words(
     unknown = await asyncio.to_thread(run_hookline, "trace", "no-such-id", **given)
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert "delivery id" in unknown.stderr
+
+
+async def test_the_answer_ends_the_story(
+    capsys: pytest.CaptureFixture[str],
+    engine: AsyncEngine,
+    settings: OperatorSettings,
+    line: Line,
+) -> None:
+    """By the event, by the answer's key or by Meta's id of it; its text only when asked for."""
+    await line.store(received(comment_body("555008")))
+    event_id = f"comments:{ACCOUNT}:555008"
+    target = target_of_event(event_id)
+    key, _ = await Outbox(engine).order(new_reply(target, None, TEXT, datetime.now(UTC)))
+    async with transaction(engine) as connection:
+        await connection.execute(
+            text("UPDATE hookline.replies SET state = 'sent', reply_id = '179'")
+        )
+    for wanted in (event_id, key, "179"):
+        found = await look(engine, settings, wanted)
+        [answer] = found["events"][0]["replies"]
+        assert (answer["reply_key"], answer["state"], answer["message"]) == (key, "sent", None)
+    shown = await trace(engine, settings, "179", max_events=1, show_content=True)
+    assert shown.events[0].replies[0].message == TEXT
+    show(shown)
+    page = " ".join(capsys.readouterr().out.split())
+    assert f"sent, as comment 179: {key}" in page
+    assert f"text: {TEXT}" in page
 
 
 async def test_without_kafka_the_rest_is_told(database_url: str, line: Line) -> None:
