@@ -37,5 +37,5 @@ def test_meanings() -> None:
     assert all(words.endswith(".") for words in MEANINGS.values())
     assert "token" in (meaning("token_expired") or "")
     assert "calls" in (meaning("throttled_account") or "")
-    assert meaning("hour_limit") is None
+    assert meaning("no_such_thing") is None
     assert meaning(None) is None
