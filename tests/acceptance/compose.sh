@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Runs docker-compose.yml for real, from build to removal: what every acknowledged delivery must
-# become, enrichment from a simulated Graph API, replicas, killed containers, a clean stop, and what
-# the containers may not do.
+# become, enrichment from a simulated Graph API and answers to it, replicas, killed containers, a clean
+# stop, and what the containers may not do.
 # Needs a Docker-compatible engine with compose as `docker compose`, and `make setup`. Has its own
 # project, port, secrets and image tag: a stack that is up already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 python=${PYTHON:-.venv/bin/python}
-workers=(archive dedupe persist enrich)
+workers=(archive dedupe persist enrich reply watchdog)
+callers=(enrich reply watchdog)
 ours=(ingest "${workers[@]}")
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/hookline-compose.XXXXXX")
 port=${HOOKLINE_TEST_PORT:-18080}
@@ -22,6 +23,7 @@ export HOOKLINE_TAG=acceptance
 export HOOKLINE_PUBLISH=127.0.0.1:$port
 export HOOKLINE_GRAPH_PUBLISH=127.0.0.1:$graph_port
 export HOOKLINE_SECRETS_DIR=$scratch/secrets
+export HOOKLINE_RULES_DIR=$scratch/rules
 # More calls than Meta gives to an account in a day: none is left for tomorrow.
 printf 'services: {graph: {command: ["--limit", "100000"]}}\n' >"$scratch/graph.yml"
 export COMPOSE_FILE=docker-compose.yml:$scratch/graph.yml
@@ -150,6 +152,40 @@ all_enriched() {
   }
 }
 
+# written [ENDPOINT]: how many answers Meta's side has, of which none may be to what was answered before.
+written() {
+  "$python" - "http://127.0.0.1:$graph_port/_simulator/writes" "${1:-mention_reply}" <<'PYTHON'
+import json
+import sys
+from urllib.request import urlopen
+
+with urlopen(sys.argv[1], timeout=10) as answer:
+    writes = json.load(answer)
+targets = [(one["account_id"], one["target"]) for one in writes if one["endpoint"] == sys.argv[2]]
+print(len(targets) if len(set(targets)) == len(targets) else "several to one")
+PYTHON
+}
+
+answered() {
+  psql <<'SQL' >"$scratch/unanswered" 2>&1 && [[ ! -s $scratch/unanswered ]]
+SELECT coalesce(r.state, 'not planned'), r.reason, count(*)
+FROM hookline.mentions AS m LEFT JOIN hookline.replies AS r ON r.event_id
+  = concat_ws(':', 'mentions', m.account_id, m.media_id, coalesce(nullif(m.comment_id, ''), '-'))
+WHERE m.enrichment_status = 'done' AND r.state IS DISTINCT FROM 'sent'
+GROUP BY 1, 2;
+SQL
+}
+
+# Every mention that could be read is answered, and once.
+all_answered() {
+  within "$1" answered || {
+    cat "$scratch/unanswered" >&2
+    failed "mentions are not answered"
+  }
+  [[ $(written) == $(psql --command "SELECT count(*) FROM hookline.replies WHERE state = 'sent'") ]] ||
+    failed "what Meta has is not what was sent: $(written)"
+}
+
 # each_worked SERVICE REPLICAS METRIC: each of them has counted something.
 each_worked() {
   local number
@@ -173,6 +209,7 @@ memory() {
 # --- Build and start
 
 deploy/compose/make-secrets.sh "$HOOKLINE_SECRETS_DIR" >/dev/null
+mkdir -m 0755 "$HOOKLINE_RULES_DIR"
 docker compose config --quiet || failed "config"
 quietly build docker compose build
 passed "build: $(docker image ls --format '{{.Repository}} {{.Size}}' --filter reference='hookline-*:acceptance' | sort -u | paste -sd ' ')"
@@ -199,11 +236,16 @@ done
 if docker compose exec -T ingest python -c "import socket; socket.create_connection(('postgres', 5432), 2)" 2>/dev/null; then
   failed "ingest reaches the database"
 fi
-goes_out enrich || failed "enrich cannot go out"
+for service in "${callers[@]}"; do
+  goes_out "$service" || failed "$service cannot go out"
+done
 for service in kafka postgres archive dedupe persist; do
   ! goes_out "$service" || failed "$service can go out"
 done
-passed "nobody is root, root file systems are read-only, only ingest has a port and it reaches no database, only enrich calls out"
+if docker compose exec -T reply python -c "open('/etc/hookline/rules/written', 'w')" 2>/dev/null; then
+  failed "reply can write to the folder of its rules"
+fi
+passed "nobody is root, root file systems and rules are read-only, only ingest has a port and it reaches no database, only ${callers[*]} call out"
 
 "$python" - "$url" "$HOOKLINE_SECRETS_DIR/verify_token" <<'PYTHON' || failed "handshake"
 import sys
@@ -232,11 +274,20 @@ complete 60
 each_worked dedupe 3 hookline_changes_total
 passed "3 replicas of dedupe, each with work: $(summary)"
 
-# --- Enrichment, from a simulated Graph API
+# --- Enrichment, from a simulated Graph API, and answers to mentions
 
 export HOOKLINE_GRAPH_URL=http://graph:8090
+export HOOKLINE_REPLY_RULES=/etc/hookline/rules/replies.toml
+# Simulated mentions are months old.
+cat >"$HOOKLINE_RULES_DIR/replies.toml" <<'TOML'
+[[rule]]
+name = "thanks"
+on = ["comment_mention", "caption_mention"]
+answers = ["Thank you!", "Thank you, {username}!"]
+max_age_hours = 8760
+TOML
 quietly graph docker compose up --detach --wait graph
-up --scale dedupe=3 --scale enrich=2
+up --scale dedupe=3 --scale enrich=2 --scale reply=2
 [[ $(containers enrich | wc -l) == 2 ]] || failed "there are not 2 replicas of enrich"
 "$python" - "http://127.0.0.1:$graph_port/_simulator/token" >"$scratch/token" <<'PYTHON' || failed "the token"
 import sys
@@ -253,10 +304,23 @@ sent+=("7:600")
 complete 60
 all_enriched 90
 each_worked enrich 2 hookline_graph_calls_total
+all_answered 60
 quietly status docker compose run --rm --no-TTY hookline enrichment status
 passed "accounts connected, all rows enriched by 2 replicas of enrich, those from before too: $(psql --command "
 SELECT string_agg(rows || ' ' || enrichment_status, ', ') FROM (
   SELECT enrichment_status, count(*) AS rows FROM analytics.comments GROUP BY 1) AS counted")"
+passed "every mention answered once by 2 replicas of reply: $(written) answers"
+
+comment=$(psql --command "
+SELECT concat_ws(':', field, account_id, comment_id) FROM analytics.comments
+WHERE field = 'comments' AND enrichment_status = 'done' AND is_own IS NOT TRUE AND hidden IS NOT TRUE LIMIT 1")
+for _ in 1 2; do
+  quietly by-hand docker compose run --rm --no-TTY hookline replies send "$comment" \
+    --message-file - --yes <<<"Thank you for asking."
+done
+quietly list docker compose run --rm --no-TTY hookline replies list
+[[ $(written comment_reply) == 1 ]] || failed "what was ordered by hand twice was not written once"
+passed "a comment answered by hand, once, though ordered twice"
 
 # --- Faults, while deliveries arrive
 
@@ -268,7 +332,7 @@ kill_inside() {
 send 3 1500 --rate 120 &
 sending=$!
 sleep 2
-for service in "${workers[@]}" ingest; do
+for service in "${ours[@]}"; do
   kill_inside "$service"
   sleep 2
 done
