@@ -74,19 +74,33 @@ def answer_to_write(http_status: int, headers: Mapping[str, str], body: bytes) -
     What refuses an account's writes leaves its reads alone, so no pool of calls is shut by it.
     """
     document = _json(body)
-    refused = _refusal(http_status, headers, document)
+    original = _original_response(document)
+    refused = _refusal(http_status, headers, document) if original is None else None
     if refused is not None:
         verdict = refused.verdict
         if verdict is not None and verdict.reason == BLOCKED:
             return replace(refused, verdict=replace(verdict, pool=None))
         return refused
     answer = _empty(http_status, headers)
-    told = document if isinstance(document, dict) else {"success": document}
+    told = original or (document if isinstance(document, dict) else {"success": document})
     if told.get("success") is False:
         return replace(answer, verdict=NOT_DONE)
     if told.get("success") in (True, "true") or id_text(told.get("id")) is not None:
         return replace(answer, object=told)
     return replace(answer, verdict=UNREADABLE)
+
+
+def _original_response(document: Any) -> dict[str, Any] | None:
+    """What a write gave, out of an error that is about the reading after it: it was done.
+
+    Source: https://developers.facebook.com/docs/graph-api/advanced
+    """
+    error = document.get("error") if isinstance(document, dict) else None
+    original = error.get("original_response") if isinstance(error, dict) else None
+    if original is None:
+        return None
+    told = _json(_bytes(original)) if isinstance(original, str) else original
+    return told if isinstance(told, dict) else {}
 
 
 def answers_to(

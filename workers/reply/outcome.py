@@ -28,6 +28,9 @@ _MAYBE_DONE: Final = frozenset({1, 2, 20, 506})
 Source: https://developers.facebook.com/docs/graph-api/guides/error-handling
 """
 
+_SERVER_ERRORS: Final = 500
+"""From this HTTP status on, whatever was at fault may have been at fault after it was done."""
+
 REFUSED: Final = "not_found_or_no_permission"
 
 
@@ -76,7 +79,7 @@ def unknown(reply: Reply, reason: str, now: datetime) -> Settlement:
 
 def _may_be_done(answer: Answer) -> bool:
     verdict, error = answer.verdict, answer.error
-    if error is not None and error.code in _MAYBE_DONE:
+    if answer.http_status >= _SERVER_ERRORS or (error is not None and error.code in _MAYBE_DONE):
         return True
     if verdict is None or verdict.reason == REFUSED:
         return False

@@ -238,6 +238,22 @@ def test_a_write_of_which_nothing_is_told(document: Any) -> None:
     assert _written(document).verdict == UNREADABLE
 
 
+@pytest.mark.parametrize("original", [{"id": "179"}, '{"id": "179"}'])
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_a_write_that_was_done_and_not_read_again(original: Any, status: int) -> None:
+    """Meta's error is about the reading after it."""
+    error = {"code": 100, "error_subcode": 33, "original_response": original}
+    answer = _written({"error": error}, status)
+    assert (answer.object, answer.verdict) == ({"id": "179"}, None)
+
+
+@pytest.mark.parametrize("original", [{}, [], "", 1])
+def test_a_write_that_was_done_in_some_way(original: Any) -> None:
+    """Whatever the error seems to say, it was."""
+    error = {"code": 10, "original_response": original}
+    assert _written({"error": error}, 400).verdict == UNREADABLE
+
+
 def test_writes_that_are_refused_for_abuse_shut_no_pool() -> None:
     """Reads go on; a read that is refused so shuts its account's."""
     body = orjson.dumps({"error": {"code": 368, "message": "no"}})

@@ -64,6 +64,13 @@ def test_every_error(code: int, subcode: int | None, state: State, kind: Kind) -
     )
 
 
+@pytest.mark.parametrize("code", [code for code, _, state in TABLE if state == "failed"])
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_what_the_server_fails_at_may_be_done(code: int, status: int) -> None:
+    """Also where the code blames the call."""
+    assert _after({"error": {"code": code, "error_subcode": 33}}, status).state == "unknown"
+
+
 def test_an_answer_with_an_id() -> None:
     """Or without one."""
     assert _after({"id": "180"}, 200) == Settlement("sent", reply_id="180")
@@ -87,7 +94,7 @@ def test_what_is_said_to_pass_is_unknown_or_certainly_not_done(
         assert code in throttles or (code in refusals and not transient)
     elif code in throttles:
         pytest.fail("a throttle was not waited for")
-    if transient and code not in throttles:
+    elif transient or status >= 500:
         assert settlement.state == "unknown"
 
 
