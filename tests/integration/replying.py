@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -260,6 +260,23 @@ def replayed(record: Record) -> Record:
     read_now = Read.model_validate(document["read"])
     event = brought_by("replay", json.dumps(document["event"]).encode())
     return Record(record.source, record.key, encode_enriched(event, read_now), record.headers)
+
+
+def anonymous(record: Record, message: str) -> Record:
+    """The same mention, of which Meta tells what it says and not who wrote it."""
+    document = json.loads(record.value or b"")
+    told = {"id": document["read"]["object_id"], "text": message}
+    read_now = Read.model_validate(document["read"] | {"answer": told})
+    event = json.dumps(document["event"]).encode()
+    return replace(record, value=encode_enriched(event, read_now))
+
+
+def unreadable(record: Record) -> Record:
+    """The same, for good without an answer of the Graph API."""
+    document = json.loads(record.value or b"")
+    read_now = Read.model_validate(document["read"] | {"answer": None, "status": "unreadable"})
+    event = json.dumps(document["event"]).encode()
+    return replace(record, value=encode_enriched(event, read_now))
 
 
 @asynccontextmanager

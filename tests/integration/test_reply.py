@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from graph.client import Client
@@ -13,7 +14,15 @@ from simulator.graph.faults import Fault
 from tests.integration.broker import until
 from tests.integration.enriching import ACCOUNT, MEDIA, OTHER
 from tests.integration.handled import received
-from tests.integration.replying import Replying, comment, mentions, replayed, replying
+from tests.integration.replying import (
+    Replying,
+    anonymous,
+    comment,
+    mentions,
+    replayed,
+    replying,
+    unreadable,
+)
 from workers.reply.deciding import Hold
 from workers.reply.outbox import Outbox
 from workers.reply.outcome import Settlement
@@ -49,7 +58,8 @@ async def test_what_comes_again_is_not_answered_again(line: Replying) -> None:
     """The same records, with other rules too; three replicas of everything."""
     records = await line.plan(*mentions(30))
     async with line.replicas(3):
-        await line.handle(records)
+        # Also of another author, as Meta has told it this time.
+        await line.handle([*records, anonymous(records[0], "Look, brand")])
         line.rules.rule = "another"
         await asyncio.gather(*(line.handle(records) for _ in range(3)))
         line.rules.rule = "thanks"
@@ -107,6 +117,33 @@ async def test_nobody_answers_himself(line: Replying) -> None:
     anonymous = await line.enriched(comment(0, id=row["reply_id"], **{"from": None}), hidden=None)
     await line.handle(anonymous)
     assert len(await line.rows()) == 1
+
+
+async def test_an_answer_that_comes_back_before_its_id_is_known(line: Replying) -> None:
+    """As a mention whose author is not told: it is known by what it says."""
+    line.rules.message = "Thank you!"
+    await line.plan(*mentions(1))
+    line.fails(Fault(kind="drop_after"))
+    async with line.replicas():
+        await until(lambda: _is(line, unknown=1))
+    line.fails()
+    [back] = await line.enriched(*mentions(1, first=70))
+    await line.handle([anonymous(back, "Thank you!")])
+    assert await line.states() == {"unknown": 1}
+    await line.handle([anonymous(back, "And what about me?")])
+    assert await line.states() == {"unknown": 1, "planned": 1}
+
+
+async def test_what_was_decided_is_counted(line: Replying) -> None:
+    """Whatever is not in the outbox was decided against, or cannot be read."""
+    before = {what: _decided(what) for what in ("answer", "no_answer", "never", "unreadable")}
+    await line.plan(*mentions(2), comment(1))
+    line.rules.rule = None
+    await line.plan(*mentions(1, first=5), comment(2))
+    [lost] = await line.enriched(*mentions(1, first=6))
+    await line.handle([unreadable(lost), replayed(lost)])
+    after = {what: _decided(what) - count for what, count in before.items()}
+    assert after == {"answer": 2, "no_answer": 1, "never": 1, "unreadable": 1}
 
 
 async def test_what_meta_refuses_or_invents_is_not_answered(line: Replying) -> None:
@@ -392,6 +429,12 @@ async def test_one_that_is_stopped_ends_what_it_began(line: Replying) -> None:
     states = await line.states()
     assert set(states) == {"sent", "planned"}
     assert len(line.graph.writes) == states["sent"]
+
+
+def _decided(outcome: str) -> float:
+    """How many mentions had this outcome."""
+    labels = {"stage": "reply", "field": "mentions", "outcome": outcome}
+    return REGISTRY.get_sample_value("hookline_changes_total", labels) or 0
 
 
 async def _is(line: Replying, **states: int) -> bool:

@@ -1,6 +1,7 @@
 """Reply's effect: answers that rules want, planned in the outbox. The sender sends them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -11,9 +12,10 @@ from runtime.worker import Outcome, Record, dead_letter
 from schemas.canonical import column_text
 from schemas.enriched import Enriched, decode_enriched
 from schemas.events import MalformedEventError
+from schemas.fields import Field
 from schemas.topics import enriched_topic
 from workers.reply.deciding import NO_RULES, Decision, RulesSource
-from workers.reply.facts import Facts, facts_of, kind_of
+from workers.reply.facts import Facts, facts_of, is_lost, kind_of, mentioned_on
 from workers.reply.outbox import Outbox
 from workers.reply.reply import NewReply
 
@@ -33,9 +35,10 @@ class ReplyHandler:
         """Set when there may be something to be sent."""
 
     async def handle(self, records: Sequence[Record]) -> Outcome:
-        """Plans the answers to these events in one transaction."""
+        """Plans the answers to these events in one transaction, and counts what was decided."""
         outcome = Outcome()
         read: list[Enriched] = []
+        decided: Counter[tuple[Field, str]] = Counter()
         for record in records:
             try:
                 enriched = decode_enriched(record.value or b"")
@@ -44,23 +47,33 @@ class ReplyHandler:
             else:
                 if kind_of(enriched) is not None:
                     read.append(enriched)
-        planned = await self._planned(read) if read else []
+                elif is_lost(enriched):
+                    decided[enriched.event.field, "unreadable"] += 1
+        planned = await self._planned(read, decided) if read else []
         count = await self._outbox.put(planned)
+        for (field, what), times in decided.items():
+            metrics.CHANGES.labels(self.name, field, what).inc(times)
         if count:
             metrics.REPLIES.labels("planned").inc(count)
             self.some.set()
         return outcome
 
-    async def _planned(self, read: Sequence[Enriched]) -> list[NewReply]:
+    async def _planned(
+        self, read: Sequence[Enriched], decided: Counter[tuple[Field, str]]
+    ) -> list[NewReply]:
         rules, now = self.rules.current(), datetime.now(UTC)
-        ids = [one.read.object_id for one in read]
-        ours = await self._outbox.ours(ids)
+        ours = await self._outbox.ours(
+            [one.read.object_id for one in read],
+            [media_id for one in read if (media_id := mentioned_on(one)) is not None],
+        )
         planned = []
         for enriched in read:
             facts = facts_of(enriched, ours, to_replayed=self.to_replayed)
             decision = rules.decide(facts) if facts is not None else None
             if facts is not None and decision is not None:
                 planned.append(new_reply(facts, decision, now))
+            fate = "never" if facts is None else "no_answer" if decision is None else "answer"
+            decided[enriched.event.field, fate] += 1
         return planned
 
 

@@ -45,22 +45,35 @@ def candidates(replies: Iterable[dict[str, Any]], reply: Reply, username: str | 
         for one in replies
         if (found_id := id_text(one.get("id"))) is not None
         and _is_by(one, reply.account_id, username)
-        and _plain(one.get("text")) == _plain(reply.message)
+        and plain(one.get("text")) == plain(reply.message)
         and _is_recent(one, reply.sending_at - CLOCKS)
     ]
 
 
+def plain(text: Any) -> str | None:
+    """A text, whatever became of its spaces, of the forms of its letters, of what is not to be
+    seen, and of `@`, which Meta strips from texts on media of others.
+    """
+    if not isinstance(text, str):
+        return None
+    characters = (one for one in unicodedata.normalize("NFC", text) if one != "@")
+    return " ".join("".join(one for one in characters if one.isspace() or _is_seen(one)).split())
+
+
+def _is_seen(character: str) -> bool:
+    return unicodedata.category(character) not in ("Cc", "Cf")
+
+
 def _is_by(one: dict[str, Any], account_id: str, username: str | None) -> bool:
+    """Whether the account wrote it, by its id or its name: an id may be one that Instagram has for
+    our app alone.
+
+    Source: https://developers.facebook.com/docs/instagram-platform/self-messaging
+    """
     author = one.get("from")
-    author_id = id_text(author.get("id")) if isinstance(author, dict) else None
-    if author_id is not None:
-        return author_id == account_id
-    return username is not None and one.get("username") == username
-
-
-def _plain(text: Any) -> str | None:
-    """A text, whatever became of its spaces and of the forms of its letters."""
-    return " ".join(unicodedata.normalize("NFC", text).split()) if isinstance(text, str) else None
+    members = author if isinstance(author, dict) else {}
+    names = (members.get("username"), one.get("username"))
+    return id_text(members.get("id")) == account_id or (username is not None and username in names)
 
 
 def _is_recent(one: dict[str, Any], since: datetime) -> bool:

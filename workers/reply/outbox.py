@@ -19,7 +19,7 @@ from schemas.tables import SCHEMA
 from schemas.tables import replies as table
 from workers.reply.deciding import Hold, Rules, Sent
 from workers.reply.facts import Ours
-from workers.reply.lookup import LOOKS, next_look
+from workers.reply.lookup import LOOKS, next_look, plain
 from workers.reply.outcome import Settlement
 from workers.reply.reply import MANUAL, NewReply, Reply
 
@@ -37,6 +37,11 @@ _PUT: Final = BulkStatement(
 
 _OURS: Final = text(
     f"SELECT reply_id FROM {SCHEMA}.replies WHERE reply_id = ANY(:ids)"  # noqa: S608
+)
+
+_UNSETTLED: Final = text(
+    f"SELECT media_id, message FROM {SCHEMA}.replies "  # noqa: S608
+    "WHERE state IN ('sending', 'unknown') AND media_id = ANY(:ids)"
 )
 
 _ACCOUNTS: Final = text(
@@ -178,20 +183,23 @@ class Outbox:
         self._engine = engine
         self._lease = timedelta(seconds=lease_s)
 
-    async def ours(self, comment_ids: Collection[str]) -> Ours:
-        """Which of these comments are our answers, and who we are."""
+    async def ours(self, comment_ids: Collection[str], media_ids: Collection[str]) -> Ours:
+        """Which of these comments are our answers, which may be on these media, and who we are."""
         async with transaction(self._engine) as connection:
+            # First those without an id: one that is settled meanwhile is among those with one.
+            unsettled = (await connection.execute(_UNSETTLED, {"ids": list(media_ids)})).all()
             ids = await connection.scalars(_OURS, {"ids": list(comment_ids)})
             accounts = (await connection.execute(_ACCOUNTS)).all()
         return Ours(
             frozenset(ids),
             frozenset(account_id for account_id, _ in accounts),
             frozenset(name.casefold() for _, name in accounts if name),
+            frozenset((media_id, plain(message)) for media_id, message in unsettled),
         )
 
     async def put(self, replies: Collection[NewReply]) -> int:
         """Plans answers, but for events that have one; gives how many are new."""
-        rows = sorted(map(_row, replies))
+        rows = sorted(map(_row, replies), key=lambda row: row[0])  # else None meets text
         async with transaction(self._engine) as connection:
             return await _PUT.execute(connection, rows) if rows else 0
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from schemas.enriched import Enriched
 from tests.unit.schemas.values import json_values, untimed
 from tests.unit.workers.reply.factories import ACCOUNT, NOBODY, NOW, enriched
-from workers.reply.facts import Facts, facts_of, person
+from workers.reply.facts import Facts, facts_of, is_lost, person
+from workers.reply.lookup import plain
 
 COMMENT = {
     "id": "179",
@@ -71,6 +72,7 @@ def test_a_comment_that_cannot_be_read_may_be_answered(status: str) -> None:
     assert facts_of(enriched("comments", COMMENT, status=status), NOBODY) is not None
     unread = enriched("mentions", MENTION, endpoint="mentioned_comment", status="unreadable")
     assert facts_of(unread, NOBODY) is None
+    assert is_lost(unread)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +84,8 @@ def test_a_comment_that_cannot_be_read_may_be_answered(status: str) -> None:
         ({"from": None}, {"from": {"id": ACCOUNT}}),
         ({"from": None}, {"username": "Brand"}),
         ({"id": "555"}, None),
+        ({"from": None}, None),
+        ({"from": {"id": None}}, {"from": None}),
         ({}, {"hidden": True}),
         ({"media": {"id": "18", "media_product_type": "LIVE"}}, None),
         ({}, {"media": {"media_product_type": "LIVE"}}),
@@ -98,6 +102,32 @@ def test_what_is_never_answered(value: dict[str, Any], answer: dict[str, Any] | 
 def test_what_may_still_be_read_is_not_decided(status: str) -> None:
     """Its reading is told once more."""
     assert facts_of(enriched("comments", COMMENT, status=status), NOBODY) is None
+
+
+@pytest.mark.parametrize(
+    "media",
+    [{"ad_id": "1"}, {"original_media_id": "2"}, {"media_product_type": "AD"}],
+)
+def test_what_stands_on_an_ad_is_not_waited_for(media: dict[str, str]) -> None:
+    """Mostly it cannot be read, which is certain a day later. A parked account cannot answer."""
+    on_ad = COMMENT | {"media": {"id": "18", **media}}
+    assert facts_of(enriched("comments", on_ad, status="pending"), NOBODY) is not None
+    assert facts_of(enriched("comments", on_ad, status="parked"), NOBODY) is None
+
+
+def test_an_answer_whose_id_is_not_known_yet_is_ours() -> None:
+    """It comes back as a mention, without an author: by its media and its text, without its `@`."""
+    answer = {"id": "179", "text": "Thank you, ann "}
+    told = enriched("mentions", MENTION, answer, endpoint="mentioned_comment")
+    unsettled = NOBODY._replace(unsettled=frozenset({("18", plain("Thank you, @ann"))}))
+    assert facts_of(told, unsettled) is None
+    assert facts_of(told, NOBODY) is not None
+    elsewhere = NOBODY._replace(unsettled=frozenset({("19", plain("Thank you, @ann"))}))
+    assert facts_of(told, elsewhere) is not None
+    by_somebody = enriched(
+        "mentions", MENTION, {**answer, "username": "ann"}, endpoint="mentioned_comment"
+    )
+    assert facts_of(by_somebody, unsettled) is not None
 
 
 def test_other_reads_of_an_event_decide_nothing() -> None:

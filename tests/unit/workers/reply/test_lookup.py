@@ -37,10 +37,16 @@ def test_ours_with_the_text_and_the_time() -> None:
     assert _is_found()
     assert _is_found(text=" Thank\n you! ")
     assert _is_found("Merci, Zo\u00e9", text="Merci, Zoe\u0301")
+    assert _is_found("Thank \u200byou\u2060!", text="Thank you!")
+    assert _is_found("Thank you, @ann!", text="Thank you, ann!")
     assert _is_found(timestamp="2026-11-23T11:59:01+0000")
     assert _is_found(timestamp=None)
     nameless: dict[str, Any] = {"from": None, "username": "brand"}
     assert _is_found(**nameless)
+    scoped: dict[str, Any] = {"from": {"id": "2105720000000001"}, "username": "brand"}
+    assert _is_found(**scoped)
+    within: dict[str, Any] = {"from": {"id": "2105720000000001", "username": "brand"}}
+    assert _is_found(**within)
 
 
 @pytest.mark.parametrize(
