@@ -182,13 +182,14 @@ def comment_replies(comment_id: str, after: str | None = None) -> GraphRequest:
     return GraphRequest("comment_replies", f"{_id(comment_id)}/replies", (*query, *cursor))
 
 
-def page_subscriptions(page_id: str) -> GraphRequest:
-    """The apps that a Page is subscribed by, with their fields: to be asked with its own token.
+def page_subscriptions(page_id: str, after: str | None = None) -> GraphRequest:
+    """A part of the apps that are on a Page, with their fields: to be asked with its own token.
 
     Source: https://developers.facebook.com/docs/graph-api/reference/page/subscribed_apps
     """
     query = (("fields", "id,name,subscribed_fields"),)
-    return GraphRequest("page_subscriptions", f"{_id(page_id)}/subscribed_apps", query)
+    cursor = (("after", after),) if after is not None else ()
+    return GraphRequest("page_subscriptions", f"{_id(page_id)}/subscribed_apps", (*query, *cursor))
 
 
 def app_subscriptions(app_id: str) -> GraphRequest:

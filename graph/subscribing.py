@@ -6,13 +6,14 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from graph import requests
 from graph.answers import Answer
 from graph.client import Client, Credentials
-from graph.errors import Action, GraphUnavailableError
+from graph.errors import UNREADABLE, Action, GraphUnavailableError
 from graph.pages import App, Page
 from graph.subscriptions import (
     AppPlan,
     AppSubscription,
     app_plan,
     app_subscription,
+    is_list,
     page_fields,
     page_fields_to_send,
 )
@@ -33,6 +34,12 @@ class Refusal(NamedTuple):
 
 CALLBACK_NOT_SET: Final = Refusal("callback_not_set")
 """It is not known where deliveries are to go, or what Meta says there."""
+
+TOO_MANY_APPS: Final = Refusal("too_many_apps")
+"""On a Page: what ours is subscribed to is somewhere beyond."""
+
+MAX_PAGES: Final = 10
+"""Of the list of apps that are on a Page."""
 
 WITHOUT_EFFECT: Final = Refusal("without_effect")
 """Meta said that it was done, and it is not."""
@@ -148,10 +155,16 @@ class Subscribing:
     async def _check_page(self, page: Page) -> PageCheck:
         if page.page_id is None or page.credentials is None:
             return PageCheck(page, None, Refusal(page.problem or "no_page"))
-        answer = await self._read(requests.page_subscriptions(page.page_id), page.credentials)
-        if isinstance(answer, Refusal):
-            return PageCheck(page, None, answer)
-        return PageCheck(page, page_fields(answer.object or {}, page.app_id))
+        after: str | None = None
+        for _ in range(MAX_PAGES):
+            request = requests.page_subscriptions(page.page_id, after)
+            answer = await self._listed(request, page.credentials)
+            if isinstance(answer, Refusal):
+                return PageCheck(page, None, answer)
+            found, after = page_fields(answer.object or {}, page.app_id), answer.after
+            if found or after is None:
+                return PageCheck(page, found)
+        return PageCheck(page, None, TOO_MANY_APPS)
 
     async def _subscribe_page(self, check: PageCheck) -> PageCheck:
         page = check.subject
@@ -167,7 +180,7 @@ class Subscribing:
     async def _check_app(self, app: App, today: date) -> AppCheck:
         if app.credentials is None:
             return AppCheck(app, None, None, Refusal("app_secret_missing"))
-        answer = await self._read(requests.app_subscriptions(app.app_id), app.credentials)
+        answer = await self._listed(requests.app_subscriptions(app.app_id), app.credentials)
         if isinstance(answer, Refusal):
             return AppCheck(app, None, None, answer)
         found = app_subscription(answer.object or {})
@@ -186,13 +199,16 @@ class Subscribing:
             return after
         return after._replace(refusal=refusal or WITHOUT_EFFECT)
 
-    async def _read(
+    async def _listed(
         self, request: requests.GraphRequest, credentials: Credentials
     ) -> Answer | Refusal:
+        """A list of subscriptions, or a part of it."""
         try:
             answer = await self._client.read(request, credentials)
         except GraphUnavailableError as error:
             return Refusal(error.reason, passes=True)
+        if answer.object is not None and not is_list(answer.object):
+            return Refusal(UNREADABLE.reason, passes=True)
         return _refusal(answer) or answer
 
     async def _write(self, write: requests.GraphWrite, credentials: Credentials) -> Refusal | None:

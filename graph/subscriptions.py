@@ -29,8 +29,15 @@ _VERSION: Final = re.compile(r"v([0-9]{1,3})\.[0-9]+", re.ASCII)
 _FIRST_KNOWN: Final = min(int(version[1:-2]) for version in ENDS)
 
 
+def is_list(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer lists anything, be it nothing. Else it tells nothing about subscriptions:
+    what is sent then could take the place of what was not told.
+    """
+    return isinstance(answer.get("data"), list)
+
+
 def page_fields(answer: Mapping[str, Any], app_id: str) -> tuple[str, ...]:
-    """The Page's fields that an app is subscribed to; none when it is not on the Page."""
+    """The Page's fields that an app is subscribed to; none when it is not in this list."""
     for app in _members(answer.get("data")):
         if id_text(app.get("id")) == app_id:
             return _texts(app.get("subscribed_fields"))

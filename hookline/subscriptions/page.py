@@ -27,6 +27,7 @@ _ADVICE: Final = {
     "vault_key_missing": "add the key that the token was encrypted with to HOOKLINE_VAULT_KEYS",
     "graph_refused_2200": "Meta asked the callback and got no right answer: can it be reached from "
     "outside by HTTPS, and has ingest the same verify token?",
+    "too_many_apps": "remove apps from the Page, in its settings, that nobody uses",
     "graph_did_not": "Meta told no reason: try again later, then in its Graph API Explorer",
 }
 

@@ -71,6 +71,9 @@ async def apply(
 ) -> list[Check]:
     """The checks as they are once what they found to be sent was sent. Takes nothing away.
 
+    Each is looked at again before: a person may have thought about it for a while, and what has
+    come to a Page's list meanwhile would be replaced. A callback that has moved meanwhile stays.
+
     Raises:
         RetryError: PostgreSQL is away.
     """
@@ -81,7 +84,10 @@ async def apply(
     async with recorded(engine, "subscriptions apply", sent) as operation:
         for number, check in enumerate(checks):
             if name_of(check) in sent:
-                after[number] = await meta.subscribe(check, datetime.now(UTC).date())
+                today = datetime.now(UTC).date()
+                now = await meta.check(check.subject, today)
+                may_send = check.moves or not now.moves
+                after[number] = await meta.subscribe(now, today) if may_send else now
                 operation.count("failed" if after[number].to_send else "written")
                 advance(1)
     return after

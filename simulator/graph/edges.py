@@ -226,8 +226,7 @@ class Edges:
         return self._listed(question, found, "replies")
 
     def _page_subscriptions(self, question: Question, token: Token, _: float) -> dict[str, Any]:
-        found = self.pages.apps(question.object_id, token)
-        return {"data": [told(app, question.asked) for app in found]}
+        return self._listed(question, self.pages.apps(question.object_id, token), "subscribed_apps")
 
     def _page_subscribe(self, question: Question, token: Token, _: float) -> dict[str, Any]:
         return self.pages.subscribe(question.object_id, token, question.call.params)

@@ -57,6 +57,7 @@ class GraphOptions:
         duplicate_s: for so long the same text for the same comment or media is refused, as 506;
             0: never.
         page_fields: what each Page is subscribed to from the start.
+        other_apps: how many apps of others are on each Page.
         refuse_pages: subscribing a Page is answered `{"success": false}`, and nothing is done.
         refuse_instagram: the app cannot subscribe to `instagram` but in the dashboard.
         faults: what fails from the start.
@@ -82,6 +83,7 @@ class GraphOptions:
     invent: bool = True
     duplicate_s: float = 0.0
     page_fields: tuple[str, ...] = ()
+    other_apps: int = 0
     refuse_pages: bool = False
     refuse_instagram: bool = False
     faults: tuple[Fault, ...] = ()

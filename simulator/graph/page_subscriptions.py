@@ -49,6 +49,9 @@ FIELDS: Final = (
 )
 """Those of a Page: none of Instagram's is among them."""
 
+OTHER_APP: Final = 2_000_000_000_000_001
+"""The id of the first app of others."""
+
 _CHANGING_TASKS: Final = frozenset({"CREATE_CONTENT", "MANAGE", "MODERATE"})
 
 
@@ -78,18 +81,17 @@ class PageSubscriptions:
         self._fields[self._page(asset_id).page_id] = tuple(fields)
 
     def apps(self, page_id: str, token: Token) -> list[Node]:
-        """The apps that are subscribed to a Page: ours at most.
+        """The apps that are subscribed to a Page; ours is the last.
 
         Raises:
             RefusalError: the token is not the Page's.
         """
         _require_own(page_id, token)
-        found = {
-            "id": self._options.app_id,
-            "name": "Simulated",
-            "subscribed_fields": list(self._fields[page_id]),
-        }
-        return [Node(nodes.APP, found)] if self._fields[page_id] else []
+        others = range(self._options.other_apps)
+        found = [_app(f"{OTHER_APP + number}", "Other", ["feed"]) for number in others]
+        if self._fields[page_id]:
+            found.append(_app(self._options.app_id, "Simulated", self._fields[page_id]))
+        return found
 
     def subscribe(self, page_id: str, token: Token, params: Mapping[str, str]) -> dict[str, Any]:
         """Puts a list of fields in place of the one before.
@@ -137,6 +139,10 @@ class PageSubscriptions:
         assets: Collection[str] = (page.page_id, page.id)
         if not self._grants.now.allows(scope, assets):
             raise no_grant(scope)
+
+
+def _app(app_id: str, name: str, fields: Sequence[str]) -> Node:
+    return Node(nodes.APP, {"id": app_id, "name": name, "subscribed_fields": list(fields)})
 
 
 def _require_own(page_id: str, token: Token) -> None:

@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from graph.subscriptions import FIELDS
+from hookline.subscriptions import survey as at_meta
+from schemas.settings import SubscriptionsSettings
 from simulator.graph.app_subscriptions import AppSubscription
 from simulator.graph.faults import Fault
 from simulator.graph.options import GraphOptions
@@ -159,6 +161,27 @@ async def test_a_callback_moves_only_when_somebody_agrees(operator: Operator) ->
     [app] = ran.document["apps"]
     assert (app["callback_url"], app["problems"]) == (url, [])
     assert set(app["fields"]) == {*FIELDS, "messages"}
+
+
+async def test_what_changed_while_somebody_thought_about_it_stays(
+    engine: AsyncEngine, operator: Operator
+) -> None:
+    """A field that a Page has got meanwhile, and a callback that has moved."""
+    first, second = operator.graph.directory.accounts
+    url = f"{operator.settings['PUBLIC_URL']}/webhooks/instagram"
+    subscribe_app(operator, url, comments="v25.0")
+    told = {name.lower(): value for name, value in operator.settings.items()}
+    settings = SubscriptionsSettings.model_validate(told)
+    wanted = await at_meta.subjects(engine, settings, [])
+    async with at_meta.subscribing(settings) as meta:
+        before = await at_meta.survey(meta, wanted, lambda _: None)
+        operator.graph.pages.put(first, ("leadgen",))
+        subscribe_app(operator, ELSEWHERE, comments="v25.0")
+        after = await at_meta.apply(engine, meta, before, lambda _: None)
+    assert [check.state for check in after] == ["missing", "subscribed", "subscribed"]
+    assert operator.graph.pages.fields(first) == ("leadgen", "feed")
+    assert operator.graph.pages.fields(second) == ("feed",)
+    assert operator.graph.statistics.endpoints["app_subscribe"] == 0
 
 
 @pytest.mark.parametrize("case", ["permission", "token", "success: false"])

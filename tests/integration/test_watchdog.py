@@ -233,6 +233,18 @@ async def test_a_refused_repair_is_tried_once_an_hour(engine: AsyncEngine) -> No
         assert len(site.told("subscription_back")) == 1
 
 
+async def test_a_page_with_many_apps_is_left_alone(engine: AsyncEngine) -> None:
+    """Ours is found wherever it stands in the list."""
+    fields = ("leadgen", "ratings")
+    options = GraphOptions(accounts=1, page_fields=fields, other_apps=7, page_size=3)
+    async with site_with(engine, options) as site:
+        await site.look(await site.watchdog())
+        [account_id] = site.account_ids
+        assert (await site.standing(account_id))["state"] == "subscribed"
+        assert site.graph.pages.fields(account_id) == fields
+        assert site.graph.statistics.endpoints["page_subscribe"] == 0
+
+
 async def test_replicas_mend_a_page_once(site: Site) -> None:
     """However many look at the same time."""
     site.graph.pages.put(site.account_ids[0], ())

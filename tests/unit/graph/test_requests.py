@@ -162,6 +162,8 @@ def test_subscriptions_and_permissions() -> None:
     assert page_subscriptions("17").url("v25.0") == (
         "v25.0/17/subscribed_apps?fields=id,name,subscribed_fields"
     )
+    more = page_subscriptions("17", "QVFI+/=").url("v25.0")
+    assert dict(parse_qsl(urlsplit(more).query))["after"] == "QVFI+/="
     assert app_subscriptions("1").url("v25.0").startswith("v25.0/1/subscriptions?fields=object,")
     assert user_permissions().path == "me/permissions"
 
