@@ -11,6 +11,7 @@ MEANINGS: Final[dict[str, str]] = {
     BY_OPERATOR: "A person said so.",
     BLOCKED: "Meta blocks the account's answers (code 368), and does not tell for how long.",
     "sender_died": "Whoever sent it did not live to tell how it ended.",
+    "sender_slept": "Whoever was to send it was stopped for a while, and did not.",
     "done_without_answer": "Meta did it, as it seems, and could not tell (code 20).",
     "duplicate_post": "Meta says that the same was posted before (code 506).",
     "graph_timeout": "Meta did not answer in time.",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client import REGISTRY
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from graph.client import Client
@@ -254,6 +255,46 @@ async def test_two_answers_alike_below_one_comment_are_told_apart(line: Replying
     assert await line.states() == {"sent": 1, "failed": 1}
 
 
+async def test_what_was_found_may_be_another_one_that_is_being_sent(line: Replying) -> None:
+    """The same text below the same comment: it is looked for again, once that has its id."""
+    line.rules.message = "Thanks!"
+    await line.plan(comment(1), comment(2, parent_id="17100000000000001"))
+    outbox = Outbox(line.engine)
+    lost, other = [await outbox.take(ACCOUNT, line.rules) for _ in range(2)]
+    assert lost is not None
+    assert other is not None
+    await outbox.settle(lost, Settlement("unknown", "graph_timeout", due_at=lost.sending_at))
+    assert await outbox.found(lost, ["179"], lost.sending_at) is None
+    await outbox.settle(other, Settlement("sent", reply_id="179"))
+    later = lost.sending_at + timedelta(hours=2)
+    assert await outbox.found(lost, ["179"], later) == Settlement("failed", "not_done")
+
+
+async def test_whoever_was_stopped_before_sending_does_not_send(
+    line: Replying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a machine that slept: others may have acted meanwhile. It is begun anew."""
+    await line.plan(*mentions(1))
+    with monkeypatch.context() as slow:
+        slow.setattr("workers.reply.sender.HESITATION_S", -1.0)
+        async with line.replicas():
+            await until(lambda: _reason(line, "sender_slept"))
+        assert not line.graph.writes
+    async with line.replicas():
+        await until(lambda: line.all_are("sent"))
+    assert await _reserved_calls(line) == 0
+
+
+async def test_ids_that_are_none_fail_and_use_no_call(line: Replying) -> None:
+    """A person may have ordered it."""
+    await line.plan(*mentions(1))
+    await line.execute("UPDATE hookline.replies SET comment_id = 'me/feed'")
+    async with line.replicas():
+        await until(lambda: _is(line, failed=1))
+    assert [row["reason"] for row in await line.rows()] == ["wrong_ids"]
+    assert await _reserved_calls(line) == 0
+
+
 async def test_whoever_died_while_sending_leaves_an_unknown_answer(line: Replying) -> None:
     """Nobody begins it again."""
     await line.plan(*mentions(1))
@@ -310,8 +351,16 @@ async def test_a_block_for_abuse_stops_the_accounts_answers_and_nothing_else(
         assert await line.states() == {"sent": 1, "planned": 7}
         blocked = [row for row in await line.rows() if row["reason"] == "blocked_for_abuse"]
         assert all(row["due_at"] - row["created_at"] > timedelta(hours=5) for row in blocked)
-        line.fails()
+        # One of those that were refused tells that it is not over; it waits for twice as long.
+        refused = line.graph.statistics.endpoints["mention_reply"]
         await line.time_passes(timedelta(hours=7))
+        await until(lambda: _reason(line, "blocked_for_abuse", attempts=2))
+        await asyncio.sleep(1)
+        assert line.graph.statistics.endpoints["mention_reply"] == refused + 1
+        [longest] = [row for row in await line.rows() if row["attempts"] == 2]
+        assert longest["due_at"] - datetime.now(UTC) > timedelta(hours=11)
+        line.fails()
+        await line.time_passes(timedelta(hours=13))
         await until(lambda: line.all_are("sent"))
     assert set(line.answers().values()) == {1}
 
@@ -431,6 +480,13 @@ async def test_one_that_is_stopped_ends_what_it_began(line: Replying) -> None:
     assert len(line.graph.writes) == states["sent"]
 
 
+async def _reserved_calls(line: Replying) -> int:
+    """Calls that somebody has reserved and not given back."""
+    async with line.engine.connect() as connection:
+        query = text("SELECT sum(reserved) FROM hookline.graph_usage")
+        return int(await connection.scalar(query) or 0)
+
+
 def _decided(outcome: str) -> float:
     """How many mentions had this outcome."""
     labels = {"stage": "reply", "field": "mentions", "outcome": outcome}
@@ -445,8 +501,9 @@ async def _at_least(line: Replying, state: str, count: int) -> bool:
     return (await line.states())[state] >= count
 
 
-async def _reason(line: Replying, reason: str, count: int = 1) -> bool:
-    return [row["reason"] for row in await line.rows()].count(reason) >= count
+async def _reason(line: Replying, reason: str, count: int = 1, attempts: int = 0) -> bool:
+    rows = [row for row in await line.rows() if row["attempts"] >= attempts]
+    return [row["reason"] for row in rows].count(reason) >= count
 
 
 async def _is_settled(line: Replying, kind: str) -> bool:

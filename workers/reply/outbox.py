@@ -51,14 +51,15 @@ _ACCOUNTS: Final = text(
 _ENDPOINT: Final = "CASE r.kind WHEN 'comment' THEN 'comment_reply' ELSE 'mention_reply' END"
 
 # What Meta refused for abuse holds up all of its account until it is tried again, or would have
-# been if a person had not struck it off.
+# been if a person had not struck it off; and while it is tried again, which tells whether the block
+# is over: whoever goes on against it is blocked for longer.
 _IS_DUE: Final = f"""
 r.state = 'planned' AND NOT r.dry_run AND r.due_at <= clock_timestamp()
 AND (r.rule = '{MANUAL}' OR r.rule = ANY(:rules))
 AND EXISTS (SELECT FROM {SCHEMA}.accounts AS a WHERE a.account_id = r.account_id
     AND a.state = 'active' AND NOT a.parked_endpoints ? ({_ENDPOINT}))
 AND NOT EXISTS (SELECT FROM {SCHEMA}.replies AS b WHERE b.account_id = r.account_id
-    AND b.reason = '{BLOCKED}' AND b.due_at > clock_timestamp())
+    AND b.reason = '{BLOCKED}' AND (b.due_at > clock_timestamp() OR b.state = 'sending'))
 """  # noqa: S608
 
 _DUE: Final = text(
@@ -77,7 +78,8 @@ _RETURNED: Final = ", ".join(f"r.{name}" for name in _REPLY)
 _NEXT: Final = text(
     "SELECT r.reply_key, r.rule, r.person, clock_timestamp() AS now "  # noqa: S608
     f"FROM {SCHEMA}.replies AS r WHERE r.account_id = :account_id AND {_IS_DUE} "
-    "ORDER BY r.due_at, r.created_at, r.reply_key LIMIT 1 FOR UPDATE OF r SKIP LOCKED"
+    f"ORDER BY r.reason IS NOT DISTINCT FROM '{BLOCKED}' DESC, r.due_at, r.created_at, r.reply_key "
+    "LIMIT 1 FOR UPDATE OF r SKIP LOCKED"
 )
 
 _COUNTED: Final = (
@@ -96,7 +98,8 @@ _TO_PERSON: Final = text(
 )
 
 _BEGIN: Final = text(
-    f"UPDATE {SCHEMA}.replies AS r SET state = 'sending', reason = NULL, "  # noqa: S608
+    f"UPDATE {SCHEMA}.replies AS r SET state = 'sending', "  # noqa: S608
+    f"reason = CASE r.reason WHEN '{BLOCKED}' THEN r.reason END, "
     "attempts = r.attempts + 1, sending_at = :now, "
     "leased_until = CAST(:now AS timestamptz) + CAST(:lease AS interval) "
     f"WHERE r.reply_key = :reply_key RETURNING {_RETURNED}"
@@ -154,6 +157,11 @@ FROM picked WHERE r.reply_key = picked.reply_key
 RETURNING {_RETURNED}, picked.username
 """)  # noqa: S608
 
+_ALIKE: Final = text(
+    f"SELECT EXISTS (SELECT FROM {SCHEMA}.replies WHERE state = 'sending' "  # noqa: S608
+    "AND account_id = :account_id AND thread_id = :thread_id AND message = :message)"
+)
+
 _LOOKED: Final = text(
     f"UPDATE {SCHEMA}.replies SET state = CAST(:state AS text), reason = :reason, "  # noqa: S608
     "reply_id = :reply_id, due_at = :due_at, looked_at = clock_timestamp(), "
@@ -183,7 +191,7 @@ class Outbox:
         self._engine = engine
         self._lease = timedelta(seconds=lease_s)
 
-    async def ours(self, comment_ids: Collection[str], media_ids: Collection[str]) -> Ours:
+    async def ours(self, comment_ids: Collection[str], media_ids: Collection[str] = ()) -> Ours:
         """Which of these comments are our answers, which may be on these media, and who we are."""
         async with transaction(self._engine) as connection:
             # First those without an id: one that is settled meanwhile is among those with one.
@@ -277,12 +285,18 @@ class Outbox:
         self, reply: Reply, reply_ids: Sequence[str], now: datetime
     ) -> Settlement | None:
         """It was looked for, and these may be it. Those that are known as others are not. None when
-        somebody has settled it meanwhile.
+        somebody has settled it meanwhile, or when what was found may be another one like it that
+        is being sent: then it is looked for again.
         """
+        alike = {name: getattr(reply, name) for name in ("account_id", "thread_id", "message")}
         async with transaction(self._engine) as connection:
             await connection.execute(_LOCK, {"id": reply.account_id})
+            # First who may have made one: whoever is settled meanwhile is among those known.
+            is_being_sent = await connection.scalar(_ALIKE, alike)
             others = set(await connection.scalars(_OURS, {"ids": list(reply_ids)}))
             free = [one for one in reply_ids if one not in others]
+            if free and is_being_sent:
+                return None
             settlement = Settlement("sent", reply_id=free[0]) if free else absent(reply, now)
             is_set = await _set(connection, _LOOKED, reply, settlement)
         return settlement if is_set else None

@@ -39,6 +39,12 @@ TIDY_INTERVAL_S: Final = 2.0
 SETTLE_S: Final = 1.0
 """What an answer that was given gets to be recorded, when the worker is made to end."""
 
+HESITATION_S: Final = 10.0
+"""What passes between beginning an answer and sending it, at most. Whoever was stopped for longer,
+as a machine that slept, does not send it: others may have taken it for lost, and acted on that.
+It is less than what a lease has beyond the call itself.
+"""
+
 MAX_PAGES: Final = 20
 """Of replies below one comment. Below a comment with more, nothing is looked for."""
 
@@ -108,6 +114,7 @@ class Sender:
         grant = await self._reserved(token)
         if grant is None:
             return False
+        begun_s = time.time()
         reply = await self._outbox.take(token.account_id, rules)
         if reply is None:
             await self._ledger.settle(grant, outcomes_of([]))
@@ -116,10 +123,18 @@ class Sender:
         try:
             write = write_of(reply)
         except ValueError:  # ordered by a person, for ids that are none
-            await self._to_the_end(self._settled(reply, Settlement("failed", "wrong_ids")))
-        else:
-            await self._send(reply, write, token, grant)
+            await self._unsent(reply, grant, Settlement("failed", "wrong_ids"))
+            return True
+        if time.time() - begun_s > HESITATION_S:
+            due_at = datetime.now(UTC)
+            await self._unsent(reply, grant, Settlement("planned", "sender_slept", due_at=due_at))
+            return True
+        await self._send(reply, write, token, grant)
         return True
+
+    async def _unsent(self, reply: Reply, grant: Grant, settlement: Settlement) -> None:
+        await self._to_the_end(self._settled(reply, settlement))
+        await self._ledger.settle(grant, outcomes_of([]))
 
     async def _send(self, reply: Reply, write: GraphWrite, token: Token, grant: Grant) -> None:
         try:
