@@ -82,14 +82,14 @@ def show_whole(whole: Whole) -> None:
         ("comment", row.comment_id),
         ("link", answered and answered.permalink),
         ("by", answered and answered.username),
-        ("who wrote", answered and answered.text),
+        ("what they wrote", answered and answered.text),
         ("text", whole.message),
         ("state", state),
         ("why", about),
         ("Meta's id of it", row.reply_id),
         ("begun", f"{row.attempts}×"),
         *((name, when and shown(when)) for name, when in _times(row)),
-        *(("said by", _operation(one)) for one in whole.operations),
+        *(("by a person", _operation(one)) for one in whole.operations),
     ):
         if value:
             console.print(Text.assemble((f"{name:16}", "dim"), plain(value)), soft_wrap=True)
@@ -162,7 +162,8 @@ def _numbers(counts: Counts) -> str:
     told = [f"{getattr(counts, state):,} {state}" for state in STYLES if getattr(counts, state)]
     if counts.dry_runs:
         told[0] += f" ({counts.dry_runs:,} of them dry runs)"
-    return f"{counts.total:,} answers: {', '.join(told)}."
+    answers = "1 answer" if counts.total == 1 else f"{counts.total:,} answers"
+    return f"{answers}: {', '.join(told)}."
 
 
 def _line(console: Console, line: str, style: str = "") -> None:
