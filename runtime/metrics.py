@@ -99,3 +99,15 @@ REPLIES: Final = Counter(
     "a person.",
     ["state"],
 )
+REPLY_RULES_BROKEN: Final = Gauge(
+    names.REPLY_RULES_BROKEN,
+    "1 while the file of rules cannot be used, and answers follow the rules from before.",
+)
+REPLY_RULES_LOADED: Final = Gauge(
+    names.REPLY_RULES_LOADED, "When the rules in use were read, in Unix seconds; 0 without rules."
+)
+REPLY_PATTERN_TIMEOUTS: Final = Counter(
+    names.REPLY_PATTERN_TIMEOUTS_TOTAL,
+    "Texts over which the pattern of a rule took too long, which counts as no match.",
+    ["rule"],
+)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -32,6 +32,18 @@ def beside_of(name: str) -> Beside | None:
     """What a worker does beside its loop, if anything. Raises KeyError for a name that is none."""
     beside: Beside | None = getattr(_module(name), "run_beside", None)
     return beside
+
+
+def require_settings(name: str, settings: WorkerSettings) -> None:
+    """Returns when a worker can begin with these settings, what they name included.
+
+    Raises:
+        SettingsError: it cannot; with every problem.
+        KeyError: there is no such worker.
+    """
+    require: Callable[[Any], None] | None = getattr(_module(name), "require_settings", None)
+    if require is not None:
+        require(settings)
 
 
 def settings_of(name: str) -> type[WorkerSettings]:

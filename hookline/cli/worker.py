@@ -6,7 +6,14 @@ from runtime.configuration import load
 from runtime.lifecycle import CLOSE_TIMEOUT_S, run
 from runtime.worker_service import serve_worker
 from schemas.settings import WatchdogSettings
-from workers.registry import WATCHDOG, WORKERS, beside_of, handler_of, settings_of
+from workers.registry import (
+    WATCHDOG,
+    WORKERS,
+    beside_of,
+    handler_of,
+    require_settings,
+    settings_of,
+)
 
 
 def run_worker(name: str, replica: int) -> int:
@@ -23,6 +30,7 @@ def run_worker(name: str, replica: int) -> int:
         known = ", ".join((*WORKERS, WATCHDOG))
         raise typer.BadParameter(f"there is no worker {name!r}, only {known}.")
     settings = load(settings_of(name))
+    require_settings(name, settings)
     return run(
         service,
         settings,

@@ -27,12 +27,14 @@ class Sent(NamedTuple):
         now: the database's time.
         last_hour: when its answers of the last hour were sent, in order.
         to_person: how many of the last 24 hours went to the person that is to be answered.
+        written_at: when what is to be answered was written, or else received.
     """
 
     rule: str
     now: datetime
     last_hour: Sequence[datetime]
     to_person: int
+    written_at: datetime
 
 
 class Hold(NamedTuple):

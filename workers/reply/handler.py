@@ -14,7 +14,7 @@ from schemas.enriched import Enriched, decode_enriched
 from schemas.events import MalformedEventError
 from schemas.fields import Field
 from schemas.topics import enriched_topic
-from workers.reply.deciding import NO_RULES, Decision, RulesSource
+from workers.reply.deciding import NO_RULES, Decision, Rules, RulesSource
 from workers.reply.facts import Facts, facts_of, is_lost, kind_of, mentioned_on
 from workers.reply.outbox import Outbox
 from workers.reply.reply import NewReply
@@ -61,20 +61,25 @@ class ReplyHandler:
     async def _planned(
         self, read: Sequence[Enriched], decided: Counter[tuple[Field, str]]
     ) -> list[NewReply]:
-        rules, now = self.rules.current(), datetime.now(UTC)
+        now = datetime.now(UTC)
         ours = await self._outbox.ours(
             [one.read.object_id for one in read],
             [media_id for one in read if (media_id := mentioned_on(one)) is not None],
         )
+        found = [facts_of(one, ours, to_replayed=self.to_replayed) for one in read]
+        # In a thread: patterns may take their time, while the loop has to answer Kafka.
+        decisions = await asyncio.to_thread(_decisions, self.rules.current(), found)
         planned = []
-        for enriched in read:
-            facts = facts_of(enriched, ours, to_replayed=self.to_replayed)
-            decision = rules.decide(facts) if facts is not None else None
+        for enriched, facts, decision in zip(read, found, decisions, strict=True):
             if facts is not None and decision is not None:
                 planned.append(new_reply(facts, decision, now))
             fate = "never" if facts is None else "no_answer" if decision is None else "answer"
             decided[enriched.event.field, fate] += 1
         return planned
+
+
+def _decisions(rules: Rules, found: Sequence[Facts | None]) -> list[Decision | None]:
+    return [None if facts is None else rules.decide(facts) for facts in found]
 
 
 def new_reply(facts: Facts, decision: Decision, now: datetime) -> NewReply:

@@ -76,7 +76,7 @@ _REPLY: Final = (
 _RETURNED: Final = ", ".join(f"r.{name}" for name in _REPLY)
 
 _NEXT: Final = text(
-    "SELECT r.reply_key, r.rule, r.person, clock_timestamp() AS now "  # noqa: S608
+    "SELECT r.reply_key, r.rule, r.person, r.created_at, clock_timestamp() AS now "  # noqa: S608
     f"FROM {SCHEMA}.replies AS r WHERE r.account_id = :account_id AND {_IS_DUE} "
     f"ORDER BY r.reason IS NOT DISTINCT FROM '{BLOCKED}' DESC, r.due_at, r.created_at, r.reply_key "
     "LIMIT 1 FOR UPDATE OF r SKIP LOCKED"
@@ -315,7 +315,7 @@ class Outbox:
         where = {"account_id": account_id, "rule": found.rule}
         times = list(await connection.scalars(_LAST_HOUR, where))
         count = await connection.scalar(_TO_PERSON, {**where, "person": found.person})
-        return rules.hold(Sent(found.rule, found.now, times, count or 0))
+        return rules.hold(Sent(found.rule, found.now, times, count or 0, found.created_at))
 
 
 def absent(reply: Reply, now: datetime) -> Settlement:

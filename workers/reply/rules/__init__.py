@@ -1,0 +1,1 @@
+"""Rules of answers: a file of TOML, read, watched, and asked what it answers."""
