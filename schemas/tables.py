@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 SCHEMA: Final = "hookline"
 ANALYTICS: Final = "analytics"
 
-REVISION: Final = "0010"
+REVISION: Final = "0011"
 """The migration that brings a database to these tables. Revisions are numbered in four digits."""
 
 metadata = MetaData(
@@ -421,6 +421,7 @@ replies = Table(
     _time("sending_at"),
     _time("settled_at"),
     _time("looked_at"),
+    _time("asked_at"),
     PrimaryKeyConstraint("reply_key"),
     Index(None, "event_id", unique=True, postgresql_where=text("rule <> 'manual'")),
     Index(

@@ -13,6 +13,7 @@ from schemas.settings import (
     TopicsSettings,
     WatchdogSettings,
 )
+from workers.registry import require_settings
 
 SERVICES: tuple[type[Settings], ...] = (
     TopicsSettings,
@@ -36,7 +37,9 @@ def check_environment(given: Mapping[str, str]) -> None:
     problems: set[str] = set()
     for model in SERVICES:
         try:
-            load(model, given)
+            settings = load(model, given)
+            if isinstance(settings, ReplySettings):
+                require_settings("reply", settings)
         except SettingsError as error:
             problems.update(error.problems)
     if problems:

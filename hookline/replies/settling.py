@@ -29,7 +29,9 @@ UPDATE {SCHEMA}.replies SET
     due_at = CASE WHEN {_BLOCKS} THEN due_at
         WHEN CAST(:becomes AS text) = 'planned' THEN clock_timestamp() END,
     sending_at = CASE WHEN CAST(:becomes AS text) <> 'planned' THEN sending_at END,
-    settled_at = CASE WHEN CAST(:becomes AS text) <> 'planned' THEN clock_timestamp() END
+    settled_at = CASE WHEN CAST(:becomes AS text) <> 'planned' THEN clock_timestamp() END,
+    asked_at = CASE WHEN CAST(:becomes AS text) = 'planned' THEN clock_timestamp()
+        ELSE asked_at END
 WHERE reply_key = :reply_key AND state = :state AND attempts = :attempts
     AND (state <> 'sending' OR leased_until <= clock_timestamp())
 """)  # noqa: S608

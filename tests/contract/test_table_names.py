@@ -215,6 +215,7 @@ TABLES: dict[str, tuple[list[str], list[str]]] = {
             "sending_at",
             "settled_at",
             "looked_at",
+            "asked_at",
         ],
     ),
     "subscription_checks": (

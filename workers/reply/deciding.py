@@ -27,14 +27,15 @@ class Sent(NamedTuple):
         now: the database's time.
         last_hour: when its answers of the last hour were sent, in order.
         to_person: how many of the last 24 hours went to the person that is to be answered.
-        written_at: when what is to be answered was written, or else received.
+        asked_at: when what is to be answered was written, or else received; or a person had it
+            sent again.
     """
 
     rule: str
     now: datetime
     last_hour: Sequence[datetime]
     to_person: int
-    written_at: datetime
+    asked_at: datetime
 
 
 class Hold(NamedTuple):

@@ -96,4 +96,5 @@ def new_reply(facts: Facts, decision: Decision, now: datetime) -> NewReply:
         message=column_text(decision.message),
         dry_run=decision.dry_run,
         due_at=now,
+        asked_at=facts.at,
     )

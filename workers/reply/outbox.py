@@ -25,7 +25,7 @@ from workers.reply.reply import MANUAL, NewReply, Reply
 
 _NEW: Final = (
     *("reply_key", "account_id", "event_id", "rule", "kind", "media_id", "comment_id"),
-    *("thread_id", "person", "message", "dry_run", "due_at"),
+    *("thread_id", "person", "message", "dry_run", "due_at", "asked_at"),
 )
 
 _PUT: Final = BulkStatement(
@@ -76,7 +76,8 @@ _REPLY: Final = (
 _RETURNED: Final = ", ".join(f"r.{name}" for name in _REPLY)
 
 _NEXT: Final = text(
-    "SELECT r.reply_key, r.rule, r.person, r.created_at, clock_timestamp() AS now "  # noqa: S608
+    "SELECT r.reply_key, r.rule, r.person, clock_timestamp() AS now, "  # noqa: S608
+    "coalesce(r.asked_at, r.created_at) AS asked_at "
     f"FROM {SCHEMA}.replies AS r WHERE r.account_id = :account_id AND {_IS_DUE} "
     f"ORDER BY r.reason IS NOT DISTINCT FROM '{BLOCKED}' DESC, r.due_at, r.created_at, r.reply_key "
     "LIMIT 1 FOR UPDATE OF r SKIP LOCKED"
@@ -315,7 +316,7 @@ class Outbox:
         where = {"account_id": account_id, "rule": found.rule}
         times = list(await connection.scalars(_LAST_HOUR, where))
         count = await connection.scalar(_TO_PERSON, {**where, "person": found.person})
-        return rules.hold(Sent(found.rule, found.now, times, count or 0, found.created_at))
+        return rules.hold(Sent(found.rule, found.now, times, count or 0, found.asked_at))
 
 
 def absent(reply: Reply, now: datetime) -> Settlement:

@@ -114,7 +114,7 @@ class Rule(BaseModel):
 
     def hold(self, sent: Sent) -> Hold | None:
         """Why an answer of this rule is not to be sent now, if so."""
-        if sent.now - sent.written_at > timedelta(hours=self.max_age_hours):
+        if sent.now - sent.asked_at > timedelta(hours=self.max_age_hours):
             return Hold("too_old", None)
         if self.max_per_person is not None and sent.to_person >= self.max_per_person:
             return Hold("person_limit", None)

@@ -153,10 +153,10 @@ def test_deciding_is_total_and_the_same_again(rules: RuleSet, asked: Facts) -> N
 @pytest.mark.parametrize(
     ("given_", "changed", "hold"),
     [
-        ({}, {"written_at": NOW - 24 * HOUR}, None),
-        ({}, {"written_at": NOW - 24.01 * HOUR}, Hold("too_old", None)),
-        ({"max_age_hours": 0.5}, {"written_at": NOW - HOUR}, Hold("too_old", None)),
-        ({"max_age_hours": 48}, {"written_at": NOW - 25 * HOUR}, None),
+        ({}, {"asked_at": NOW - 24 * HOUR}, None),
+        ({}, {"asked_at": NOW - 24.01 * HOUR}, Hold("too_old", None)),
+        ({"max_age_hours": 0.5}, {"asked_at": NOW - HOUR}, Hold("too_old", None)),
+        ({"max_age_hours": 48}, {"asked_at": NOW - 25 * HOUR}, None),
         ({"max_per_person": 2}, {"to_person": 1}, None),
         ({"max_per_person": 2}, {"to_person": 2}, Hold("person_limit", None)),
         ({"max_per_hour": 2}, {"last_hour": [NOW - HOUR / 2]}, None),
@@ -200,7 +200,7 @@ def test_what_is_put_off_is_put_off_to_later(
     quiet_hours = {} if quiet is None else {"quiet_hours": quiet}
     one = rule(max_per_hour=per_hour, max_per_person=3, **quiet_hours)
     last_hour = [NOW - age for age in reversed(ages)]
-    found = one.hold(sent(last_hour=last_hour, to_person=to_person, written_at=NOW - age))
+    found = one.hold(sent(last_hour=last_hour, to_person=to_person, asked_at=NOW - age))
     if found is None:
         assert len(ages) < per_hour
         assert to_person < 3
