@@ -99,6 +99,7 @@ def show_whole(whole: Whole) -> None:
 def _times(row: Row) -> list[tuple[str, datetime | None]]:
     due = {"planned": "due", "unknown": "looked for"}.get(row.state)
     return [
+        ("asked", row.asked_at),
         ("planned", row.created_at),
         *([(due, row.due_at)] if due else []),
         ("begun at", row.sending_at),

@@ -30,6 +30,7 @@ MEANINGS: Final[dict[str, str]] = {
     "too_old": "It was written longer ago than the rule answers.",
     "person_limit": "The rule has answered this person often enough.",
     "hour_limit": "The rule has answered often enough for an hour.",
+    "no_such_rule": "Its rule is not in the file any more.",
     "quiet_hours": "The rule answers nothing at these hours.",
 }
 

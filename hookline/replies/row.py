@@ -16,6 +16,7 @@ class Row(NamedTuple):
         leased_until: so long its sender may still tell how it ended.
         sending_at: when it was begun last.
         looked_at: when it was looked for last, below the comment.
+        asked_at: when what it answers was written, or a person had it sent again.
     """
 
     reply_key: str
@@ -37,6 +38,7 @@ class Row(NamedTuple):
     sending_at: datetime | None
     settled_at: datetime | None
     looked_at: datetime | None
+    asked_at: datetime | None
 
     @property
     def waits_for_a_person(self) -> bool:

@@ -34,6 +34,7 @@ def row(**told: Any) -> Row:
         "sending_at": None,
         "settled_at": None,
         "looked_at": None,
+        "asked_at": NOW,
     }
     return Row(**{**given, **told})
 
