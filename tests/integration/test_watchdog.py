@@ -30,6 +30,7 @@ from simulator.graph.faults import Fault
 from simulator.graph.graph import Graph
 from simulator.graph.options import GraphOptions
 from simulator.graph.server import serve_graph
+from workers.watchdog import store
 from workers.watchdog.watchdog import Watchdog
 
 MINUTE: Final = timedelta(minutes=1)
@@ -258,6 +259,24 @@ async def test_replicas_mend_a_page_once(site: Site) -> None:
         assert metric("hookline_subscribed", account=account_id) == 1
 
 
+async def test_whoever_died_while_mending_has_tried(site: Site) -> None:
+    """An attempt is noted before it is made: the next one is an hour later, whoever makes it."""
+    watchdog = await site.watchdog()
+    await site.look(watchdog)
+    dropped = site.account_ids[0]
+    site.graph.pages.put(dropped, ())
+    standing = (await store.standings(site.engine))[site.graph.options.app_id, dropped]
+    assert await store.begin_repair(site.engine, standing, ["feed"], site.now)
+    for _ in range(5):
+        site.now += INTERVAL
+        await site.look(watchdog)
+    assert site.graph.statistics.endpoints["page_subscribe"] == 0
+    site.now += INTERVAL
+    await site.look(watchdog)
+    assert site.graph.pages.fields(dropped) == ("feed",)
+    assert [row["state"] for row in await site.operations()] == ["running", "done"]
+
+
 async def test_an_answer_that_is_lost_is_no_failure(site: Site) -> None:
     """Looking again tells that it was done."""
     site.graph.pages.put(site.account_ids[0], ())
@@ -323,6 +342,17 @@ async def test_what_cannot_be_looked_at_is_told(site: Site) -> None:
     assert (await site.standing(site.account_ids[0]))["state"] == "subscribed"
 
 
+async def test_one_that_is_not_answered_about_keeps_nobody_waiting(site: Site) -> None:
+    """However often it is asked for: the others have their turn before it."""
+    site.graph.pages.put(site.account_ids[0], ())
+    site.graph.faults.wanted = (Fault(kind="drop_before", endpoint="app_subscriptions"),)
+    watchdog = await site.watchdog(interval=MINUTE)
+    for _ in range(2):
+        await site.look(watchdog)
+        site.now += MINUTE
+    assert site.graph.pages.fields(site.account_ids[0]) == ("feed",)
+
+
 def arrivals(account_id: str, until: datetime, seed: int) -> list[tuple[str, datetime]]:
     """Six weeks and more of deliveries by chance, until a moment: some by day, few at night."""
     chance, found, moment = random.Random(seed), list[tuple[str, datetime]](), START - 42 * DAY
@@ -333,8 +363,10 @@ def arrivals(account_id: str, until: datetime, seed: int) -> list[tuple[str, dat
     return found
 
 
-async def test_a_month_with_a_quiet_account(site: Site) -> None:
-    """Nothing is repaired that is subscribed, however quiet it is: that is told, once."""
+async def test_a_month_with_a_quiet_account(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is repaired that is subscribed, however quiet it is: that is told, once. Whoever
+    starts anew tells it neither again nor otherwise, also before it has read all the weeks.
+    """
     quiet, *others = site.account_ids
     end, falls_quiet = START + 30 * DAY, START + 5 * DAY
     found = arrivals(quiet, falls_quiet, 1)
@@ -353,6 +385,14 @@ async def test_a_month_with_a_quiet_account(site: Site) -> None:
     assert (log["account"], log["state"]) == (quiet, "subscribed")
     assert site.told("line_silent") == []
     assert site.told("subscription_missing") == site.told("subscription_unknown") == []
+    another = await site.watchdog(interval=3 * HOUR)
+    with monkeypatch.context() as slow:
+        slow.setattr("workers.watchdog.history.READ_TIME_S", 0.0)
+        for _ in range(3):
+            await site.look(another)
+            assert (await site.standing(quiet))["activity"] == "quiet"
+    await site.look(another)
+    assert len(site.told("account_quiet")) == 1
 
 
 async def test_nothing_comes_for_anybody(site: Site) -> None:
@@ -379,5 +419,8 @@ async def test_nothing_comes_for_anybody(site: Site) -> None:
     assert metric("hookline_line_silent") == 1
     assert all(site.graph.pages.fields(account_id) for account_id in site.account_ids)
     assert len(await site.operations()) == 3
+    # Of what is forgotten nobody knows what was usual; that is no end of it.
+    site.now += 40 * DAY
     await site.look(watchdog)
     assert len(site.told("line_silent")) == 1
+    assert metric("hookline_line_silent") == 1

@@ -1,6 +1,7 @@
 """How an account or an app stands, and what is to be done about it. Pure."""
 
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from graph.subscribing import State
@@ -8,6 +9,9 @@ from workers.watchdog.silence import Silence
 
 REPAIR_INTERVAL: Final = timedelta(hours=1)
 """Between two attempts to subscribe the same Page or app."""
+
+MAX_PAUSE: Final = timedelta(minutes=5)
+"""So soon after it begins to be long a silence is noticed."""
 
 LAG: Final = timedelta(minutes=5)
 """So far behind the archive dedupe may be."""
@@ -79,9 +83,25 @@ def account_activity(found: Silence | None, line: Activity) -> Activity:
     return "quiet" if found.is_long else "usual"
 
 
+def goes_on(before: Standing, last_at: datetime | None) -> bool:
+    """Whether a silence that was long goes on: nothing has come since it was told. While it does,
+    less and less is known of what was usual, which is no end of it.
+    """
+    has_come = last_at is not None and last_at > before.activity_changed_at
+    return before.activity in ("quiet", "silent") and not has_come
+
+
+def pause_between(interval: timedelta) -> timedelta:
+    """From the beginning of one look at what came to that of the next: a part of the interval."""
+    return interval / ceil(interval / MAX_PAUSE)
+
+
 def is_due(standing: Standing | None, interval: timedelta, now: datetime) -> bool:
-    """Whether it is time to ask Meta."""
-    return standing is None or now - standing.checked_at >= interval
+    """Whether it is time to ask Meta. A look that is early by a moment counts: the next one would
+    be late by a pause.
+    """
+    early = pause_between(interval) / 2
+    return standing is None or now - standing.checked_at >= interval - early
 
 
 def falls_quiet(before: Standing, now: Standing) -> bool:

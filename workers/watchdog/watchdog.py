@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from math import ceil, nan
+from math import nan
 from typing import Final, NamedTuple
 
 import structlog
@@ -24,13 +24,15 @@ from workers.watchdog.standing import (
     account_activity,
     cause,
     falls_quiet,
+    goes_on,
     is_due,
     line_activity,
+    pause_between,
     unseen,
 )
 
-MAX_PAUSE: Final = timedelta(minutes=5)
-"""So soon after it begins to be long a silence is noticed."""
+MIN_PAUSE_S: Final = 0.5
+"""Other replicas get their turn."""
 
 NO_ANSWER: Final = frozenset({"graph_unreachable", "graph_timeout", "graph_disconnected"})
 """Who asks on meets the same."""
@@ -72,11 +74,15 @@ class Watchdog:
         self._history = History(engine)
 
     async def run(self, retry: Retry, stop: asyncio.Event) -> None:
-        """Looks until `stop` is set. The pauses divide the interval."""
-        pause = self._interval / ceil(self._interval / MAX_PAUSE)
+        """Looks until `stop` is set, each time as long after the last as the pause says, however
+        long a look takes.
+        """
+        loop, pause_s = asyncio.get_running_loop(), pause_between(self._interval).total_seconds()
         while not stop.is_set():
+            next_s = loop.time() + pause_s
             await unless_stopped(stop, retry.until_done(self.look))
-            await unless_stopped(stop, asyncio.sleep(pause.total_seconds()))
+            left_s = max(next_s - loop.time(), MIN_PAUSE_S)
+            await unless_stopped(stop, asyncio.sleep(left_s))
 
     async def look(self) -> None:
         """One round, unless another replica makes it.
@@ -103,8 +109,8 @@ class Watchdog:
             return
         await self._history.refresh(self._clock())
         line = await self._line(before)
-        # Apps first, then whoever was not looked at for longest: a round may end early.
-        order = sorted(subjects, key=lambda key: (bool(key[1]), _checked_at(before.get(key))))
+        # Whoever was not looked at for longest first: a round may end early. Of those, apps first.
+        order = sorted(subjects, key=lambda key: (_checked_at(before.get(key)), bool(key[1])))
         for key in order:
             await alone.hold()
             if not await self._look_at(key, subjects[key], before.get(key), line):
@@ -112,9 +118,13 @@ class Watchdog:
 
     async def _line(self, before: dict[store.Key, Standing]) -> Line:
         """How the whole line stands. Tells when that has changed."""
+        apps_before = [standing for (_, account), standing in before.items() if not account]
+        was = {standing.activity for standing in apps_before}
         last_at = self._history.all_last_at()
-        line = line_activity(silence(self._history.all_counts(), last_at, self._clock()))
-        was = {standing.activity for (_, account), standing in before.items() if not account}
+        found = silence(self._history.all_counts(), last_at, self._clock())
+        line = line_activity(found)
+        if found is None and any(goes_on(one, last_at) for one in apps_before):
+            line = "silent"
         falls = line == "silent" and line not in was
         if falls:
             why = cause(*await store.latest(self._engine))
@@ -151,6 +161,8 @@ class Watchdog:
             return before.heard(line, self._history.all_last_at(), now)
         last_at = self._history.last_at(account_id)
         found = silence(self._history.counts(account_id), last_at, now)
+        if found is None and line != "silent" and goes_on(before, last_at):
+            return before.heard(before.activity, last_at, now)
         return before.heard(account_activity(found, line), last_at, now)
 
     async def _repair(self, standing: Standing, check: Check) -> None:

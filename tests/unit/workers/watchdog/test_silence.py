@@ -154,6 +154,12 @@ def _nightly(hour: int, _: random.Random) -> float:
     return 3.0 if 8 <= hour % 24 < 22 else 0.02
 
 
+def _clocks_forward_and_back(hour: int, _: random.Random) -> float:
+    """Sharp days of local time: for the seventh and eighth week it is an hour later."""
+    is_summer = 6 <= (hour - NOW_HOUR) / WEEK_HOURS < 8
+    return 20.0 if 8 <= (hour + is_summer) % 24 < 22 else 0.0
+
+
 def _crowds(_: int, chance: random.Random) -> float:
     return 40.0 if chance.random() < 0.03 else 0.1
 
@@ -162,7 +168,7 @@ def _seldom(_: int, __: random.Random) -> float:
     return 0.15
 
 
-@pytest.mark.parametrize("rate", [_nightly, _crowds, _seldom])
+@pytest.mark.parametrize("rate", [_nightly, _clocks_forward_and_back, _crowds, _seldom])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_month_of_chance_is_no_alarm(
     rate: Callable[[int, random.Random], float], seed: int

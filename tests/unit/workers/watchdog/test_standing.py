@@ -11,12 +11,15 @@ from graph.subscribing import State
 from workers.watchdog.silence import Silence
 from workers.watchdog.standing import (
     LAG,
+    MAX_PAUSE,
     Activity,
     account_activity,
     cause,
     falls_quiet,
+    goes_on,
     is_due,
     line_activity,
+    pause_between,
     unseen,
 )
 
@@ -29,16 +32,33 @@ STATES: Final[list[State]] = ["subscribed", "missing", "unknown"]
 ACTIVITIES: Final[list[Activity]] = ["unknown", "usual", "quiet", "silent"]
 
 
-@given(PAUSES, st.timedeltas(timedelta(seconds=1), timedelta(days=1)))
+INTERVALS = st.timedeltas(timedelta(seconds=1), timedelta(days=1))
+
+
+@given(PAUSES, INTERVALS)
 def test_meta_is_asked_each_interval(pauses: list[timedelta], interval: timedelta) -> None:
-    """Not before, and never later than the look that follows on it."""
+    """Not before, but for half a pause, and never later than the look that follows on it."""
     assert is_due(None, interval, NOW)
+    early = pause_between(interval) / 2
     now, standing = NOW, NEW.checked("subscribed", None, ["feed"], NOW)
     for pause in pauses:
         now += pause
         due = is_due(standing, interval, now)
-        assert due == (now - standing.checked_at >= interval)
+        assert due == (now - standing.checked_at >= interval - early)
         if due:
+            standing = standing.checked("subscribed", None, ["feed"], now)
+
+
+@given(INTERVALS, st.lists(st.floats(-0.24, 0.24), min_size=20, max_size=60))
+def test_no_look_is_left_out_for_a_moment(interval: timedelta, moments: list[float]) -> None:
+    """Looks are some pauses apart, more or less; Meta is asked each interval, more or less."""
+    pause = pause_between(interval)
+    assert pause <= MAX_PAUSE
+    standing = NEW.checked("subscribed", None, ["feed"], NOW)
+    for number, moment in enumerate(moments, start=1):
+        now = NOW + (number + moment) * pause
+        if is_due(standing, interval, now):
+            assert abs(now - standing.checked_at - interval) < pause / 2
             standing = standing.checked("subscribed", None, ["feed"], now)
 
 
@@ -67,6 +87,17 @@ def test_who_is_silent(line: Silence | None, account: Silence | None) -> None:
     assert whole in ("unknown", "usual", "silent")
     assert (found == "quiet") == (whole != "silent" and account is not None and account.is_long)
     assert falls_quiet(NEW, NEW.heard(found, None, NOW)) == (found == "quiet")
+
+
+def test_a_silence_ends_when_something_comes() -> None:
+    """Not when the weeks before are forgotten."""
+    since = NOW + timedelta(days=1)
+    for activity in ("quiet", "silent"):
+        heard = NEW.heard(activity, NOW, since)
+        assert goes_on(heard, None)
+        assert goes_on(heard, NOW)
+        assert not goes_on(heard, since + timedelta(seconds=1))
+    assert not goes_on(NEW.heard("usual", NOW, since), None)
 
 
 def test_the_latest_delivery_is_not_forgotten() -> None:
