@@ -29,7 +29,7 @@ class Action(StrEnum):
     """The token is dead: somebody must connect the account again."""
 
     PARK_FIELD = "park_field"
-    """A permission is missing: somebody must grant it."""
+    """A permission, or a capability of the app, is missing: somebody must grant it."""
 
     FINAL = "final"
     """There is no answer, and there will be none."""
@@ -106,6 +106,16 @@ NOT_DONE: Final = Verdict(Action.FINAL, "graph_did_not")
 BLOCKED: Final = "blocked_for_abuse"
 """Meta takes an account's writes for abuse, and refuses them for a time that it does not tell."""
 
+BATCH_REFUSED: Final = Verdict(Action.RETRY, "graph_batch_refused")
+"""A batch was refused as a whole, which tells nothing about its items: smaller ones may do."""
+
+APP_SECRET_WRONG: Final = Verdict(Action.WAIT, "app_secret_wrong", "account", _QUARTER)
+"""Meta does not take the proof that the app itself calls. Nothing is wrong with the object or the
+token: with the right secret the same call is answered.
+
+Source: https://developers.facebook.com/docs/graph-api/guides/secure-requests
+"""
+
 _TRANSIENT: Final = Verdict(Action.RETRY, "graph_transient")
 _PERMISSION_MISSING: Final = Verdict(Action.PARK_FIELD, "permission_missing")
 _NO_VIEWERS: Final = Verdict(Action.FINAL, "not_enough_viewers")
@@ -144,6 +154,7 @@ _VERDICTS: Final[_Table] = {
     (-2, None): Verdict(Action.RETRY, "graph_timed_out"),
     (1, None): Verdict(Action.RETRY, "graph_unknown_error"),
     (2, None): Verdict(Action.RETRY, "graph_service_down"),
+    (3, None): Verdict(Action.PARK_FIELD, "capability_missing"),
     (10, None): _PERMISSION_MISSING,
     (20, 1772107): Verdict(Action.AMBIGUOUS, "done_without_answer"),
     (24, None): Verdict(Action.FINAL, "media_not_found"),
@@ -160,14 +171,19 @@ _VERDICTS: Final[_Table] = {
     },
 }
 
-_WRONG_CALLS: Final = frozenset({3, 20, 100, 2200, 2500})
+_WRONG_CALLS: Final = frozenset({20, 100, 2200, 2500})
 """Codes that blame the call, also where the status blames the server."""
 
-_NOT_ENOUGH_VIEWERS: Final = re.compile("not enough viewers", re.IGNORECASE)
-"""Code 10 of a story's insights with fewer than five viewers, which no permission would change.
-
-Source: https://developers.facebook.com/docs/instagram-platform/reference/instagram-media/insights
-"""
+_BY_TEXT: Final = (
+    # A story's insights with fewer than five viewers, which no permission would change.
+    # Source: https://developers.facebook.com/docs/instagram-platform/reference/instagram-media/insights
+    (10, re.compile("not enough viewers", re.IGNORECASE), _NO_VIEWERS),
+    # "Invalid appsecret_proof provided in the API argument", "API calls from the server require an
+    # appsecret_proof argument".
+    # Source: https://github.com/facebook/facebook-python-business-sdk/issues/528
+    (100, re.compile("appsecret_proof"), APP_SECRET_WRONG),
+)
+"""Codes that mean two things, of which only the text tells which."""
 
 
 def judge(error: GraphError, http_status: int) -> Verdict:
@@ -178,14 +194,23 @@ def judge(error: GraphError, http_status: int) -> Verdict:
         return throttle
     if error.is_transient:
         return _TRANSIENT
-    if error.code == 10 and _NOT_ENOUGH_VIEWERS.search(error.text):
-        return _NO_VIEWERS
-    known = _found(_VERDICTS, error)
+    known = _told(error) or _found(_VERDICTS, error)
     if known is not None:
         return known
     if http_status >= 500 and error.code not in _WRONG_CALLS:
         return SERVER_ERROR
     return Verdict(Action.BUG, f"graph_refused_{error.code}")
+
+
+def _told(error: GraphError) -> Verdict | None:
+    return next(
+        (
+            verdict
+            for code, text, verdict in _BY_TEXT
+            if error.code == code and text.search(error.text)
+        ),
+        None,
+    )
 
 
 def _found(table: _Table, error: GraphError) -> Verdict | None:

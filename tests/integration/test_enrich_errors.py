@@ -47,15 +47,16 @@ def never(reason: str) -> Outcome:
     return Outcome("unreadable", reason)
 
 
-LEFT_OUT: Final = Outcome(
-    "parked", "permission_missing", counted=False, parked="mentioned_media: permission_missing"
-)
+def left_out(reason: str) -> Outcome:
+    """This kind of read waits for a person."""
+    return Outcome("parked", reason, counted=False, parked=f"mentioned_media: {reason}")
+
 
 OUTCOMES: Final[dict[tuple[int, int | None], Outcome]] = {
     (1, None): again("graph_unknown_error"),
     (2, None): again("graph_transient"),
-    (3, None): never("graph_refused_3"),
-    (10, None): LEFT_OUT,
+    (3, None): left_out("capability_missing"),
+    (10, None): left_out("permission_missing"),
     (17, None): waits("throttled_user"),
     (20, 1772107): again("done_without_answer"),
     (24, 2207006): never("media_not_found"),
@@ -73,8 +74,8 @@ OUTCOMES: Final[dict[tuple[int, int | None], Outcome]] = {
     (190, 464): parks("token_unconfirmed"),
     (190, 467): parks("token_invalid"),
     (190, 492): parks("token_no_page_role"),
-    (200, None): LEFT_OUT,
-    (299, None): LEFT_OUT,
+    (200, None): left_out("permission_missing"),
+    (299, None): left_out("permission_missing"),
     (368, None): waits("blocked_for_abuse"),
     (506, None): again("duplicate_post"),
     (613, None): waits("throttled_custom"),

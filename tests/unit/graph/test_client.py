@@ -422,9 +422,16 @@ async def test_a_version_that_has_ended_is_told_at_the_start() -> None:
     assert [(log["event"], log["state"]) for log in logs] == [("graph_version_outlook", "ended")]
 
 
-async def test_a_wrong_call_is_an_alarm_once() -> None:
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Unknown field near", "graph_refused_100"),
+        ("Invalid appsecret_proof provided for", "app_secret_wrong"),
+    ],
+)
+async def test_a_wrong_call_is_an_alarm_once(text: str, reason: str) -> None:
     """With what Meta's support asks for, and without what Meta's message quotes."""
-    error = {"code": 100, "message": f"Unknown field near {TOKEN}", "fbtrace_id": "AbC-1"}
+    error = {"code": 100, "message": f"{text} {TOKEN}", "fbtrace_id": "AbC-1"}
     async with (
         _graph(_answering({"error": error}, 400)) as url,
         Client(url, "v25.0", 5.0) as client,
@@ -433,7 +440,7 @@ async def test_a_wrong_call_is_an_alarm_once() -> None:
             for _ in range(3):
                 await client.read(COMMENT, CREDENTIALS)
     assert [log["log_level"] for log in logs] == ["error", "debug", "debug"]
-    assert (logs[0]["reason"], logs[0]["fbtrace_id"]) == ("graph_refused_100", "AbC-1")
+    assert (logs[0]["reason"], logs[0]["fbtrace_id"]) == (reason, "AbC-1")
     assert TOKEN not in str(logs)
 
 

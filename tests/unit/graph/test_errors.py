@@ -24,7 +24,7 @@ TABLE: list[tuple[int, int | None, Action, str]] = [
     (-2, 2207003, RETRY, "graph_timed_out"),
     (1, None, RETRY, "graph_unknown_error"),
     (2, None, RETRY, "graph_service_down"),
-    (3, None, BUG, "graph_refused_3"),
+    (3, None, PARK_FIELD, "capability_missing"),
     (4, None, WAIT, "throttled_app"),
     (17, None, WAIT, "throttled_user"),
     (32, None, WAIT, "throttled_page"),
@@ -132,10 +132,23 @@ def test_transient_ones_are_asked_again(
 
 @pytest.mark.parametrize("member", ["message", "error_user_title", "error_user_msg"])
 def test_too_few_viewers_are_no_missing_permission(member: str) -> None:
-    """Code 10 means both: here alone a text decides."""
+    """Code 10 means both: the text decides."""
     text = "(#10) Not enough viewers for the media to show insights"
     assert judge(_error(10, None, **{member: text}), 400) == Verdict(FINAL, "not_enough_viewers")
     assert judge(_error(100, None, **{member: text}), 400).action is BUG
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Invalid appsecret_proof provided in the API argument",
+        "API calls from the server require an appsecret_proof argument",
+    ],
+)
+def test_a_wrong_app_secret_is_no_wrong_call(text: str) -> None:
+    """With the right one the same call is answered: until then nobody calls for the account."""
+    verdict = judge(_error(100, None, message=text, type="GraphMethodException"), 400)
+    assert verdict == Verdict(WAIT, "app_secret_wrong", "account", QUARTER)
 
 
 @pytest.mark.parametrize("http_status", [500, 502, 503])
@@ -144,7 +157,7 @@ def test_codes_that_nobody_knows_are_the_servers_fault_if_the_status_says_so(
 ) -> None:
     """Those that blame the call are not."""
     assert judge(_error(123456, None), http_status) == Verdict(RETRY, "graph_server_error")
-    for code in (3, 20, 100, 2200, 2500):
+    for code in (20, 100, 2200, 2500):
         assert judge(_error(code, None), http_status).action is BUG
     assert judge(_error(190, 463), http_status).action is PARK_ACCOUNT
 

@@ -22,7 +22,7 @@ TABLE: list[tuple[int, int | None, State]] = [
     (-1, None, "unknown"),
     (1, None, "unknown"),
     (2, None, "unknown"),
-    (3, None, "failed"),
+    (3, None, "planned"),
     (4, None, "planned"),
     (10, None, "planned"),
     (17, None, "planned"),
