@@ -1,5 +1,6 @@
 """What the Graph API answered, and what that means. Pure: status, headers and body in."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -8,10 +9,12 @@ from multidict import CIMultiDict
 
 from graph.errors import (
     ABSENT,
+    BATCH_REFUSED,
     BLOCKED,
     NOT_DONE,
     UNFINISHED,
     UNREADABLE,
+    Action,
     GraphError,
     Verdict,
     error_in,
@@ -25,7 +28,13 @@ from schemas.splitting import id_text
 
 VERSION_HEADER: Final = "facebook-api-version"
 
-_VERSION_CHARACTERS: Final = 20
+_VERSION: Final = re.compile("v[0-9]{1,4}[.][0-9]{1,4}", re.ASCII)
+"""Anything else in the header is no version; what is told goes into the log and into a column."""
+
+_STATUSES: Final = range(100, 600)
+
+_ABOUT_ALL: Final = (Action.WAIT, Action.PARK_ACCOUNT)
+"""What refuses a batch refuses its items likewise: the budget, or the token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +118,15 @@ def answers_to(
     """The answers to the requests of a batch, in their order.
 
     Items fail each on its own, inside a 200. One that is null, or that is not there, was not come
-    to in time. When the batch was refused as a whole, all have that answer.
+    to in time. When the batch was refused as a whole, all have that answer if it is about all of
+    them; else it tells nothing about any.
     """
     items = _json(body)
     refused = _refusal(http_status, headers, items)
     if refused is None and not isinstance(items, list):
         refused = replace(_empty(http_status, headers), verdict=UNREADABLE)
     if refused is not None:
-        return [refused] * len(requests)
+        return [_of_an_item(refused)] * len(requests)
     batch = _empty(http_status, headers)
     missing = [None] * (len(requests) - len(items))
     return [
@@ -125,12 +135,20 @@ def answers_to(
     ]
 
 
+def _of_an_item(refused: Answer) -> Answer:
+    """What the refusal of a whole batch tells about each of its items."""
+    is_about_all = refused.verdict is not None and refused.verdict.action in _ABOUT_ALL
+    if is_about_all or refused.error is None:
+        return refused
+    return replace(refused, verdict=BATCH_REFUSED)
+
+
 def _item(request: GraphRequest, item: Any, batch: Answer) -> Answer:
     """An item's answer, with what the headers of the batch tell for all."""
     if item is None:
         return replace(batch, verdict=UNFINISHED)
     code = item.get("code") if isinstance(item, dict) else None
-    if not isinstance(code, int):
+    if not isinstance(code, int) or code not in _STATUSES:
         return replace(batch, verdict=UNREADABLE)
     answer = answer_to(request, code, _item_headers(item.get("headers")), _bytes(item.get("body")))
     return replace(
@@ -153,8 +171,8 @@ def _refusal(http_status: int, headers: Mapping[str, str], document: Any) -> Ans
 
 
 def _empty(http_status: int, headers: Mapping[str, str]) -> Answer:
-    version = headers.get(VERSION_HEADER)
-    told = version[:_VERSION_CHARACTERS] if version else None
+    version = headers.get(VERSION_HEADER, "")
+    told = version if _VERSION.fullmatch(version) else None
     return Answer(http_status, api_version=told, usage=usage_of(headers))
 
 

@@ -1,12 +1,18 @@
 """Enrichment on a real Kafka and PostgreSQL: what is asked for, how often, and what comes of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 
 import pytest
+from multidict import CIMultiDict
+from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from graph.requests import MAX_BATCH
+from graph.answers import Answer, answers_to
+from graph.client import Credentials
+from graph.errors import GraphUnavailableError
+from graph.requests import MAX_BATCH, GraphRequest
 from schemas.events import format_time
 from simulator.graph.faults import Fault
 from simulator.graph.options import ACCOUNT_LIMIT
@@ -182,6 +188,76 @@ async def test_a_missing_permission_leaves_out_one_kind_of_read(enrichment: Enri
     }
 
 
+async def test_two_kinds_that_are_refused_at_once_are_both_left_out(
+    enrichment: Enrichment,
+) -> None:
+    """In one batch, for the same reason: neither is asked for again."""
+    await enrichment.connect()
+    await enrichment.store(bodies(("mentions", {"media_id": "3"})))
+    async with enrichment.replicas():
+        await until(enrichment.done)
+        enrichment.fails(Fault(kind="error", code=10))
+        await enrichment.store(bodies(*comments(3)))
+        await until(lambda: _told(enrichment, ACCOUNT))
+    assert calls_of_each(enrichment) == {1}
+    assert set(await enrichment.scalar("SELECT parked_endpoints FROM hookline.accounts")) == {
+        "comment",
+        "media",
+    }
+
+
+async def test_a_wrong_app_secret_loses_nothing(enrichment: Enrichment) -> None:
+    """One call in a quarter of an hour finds out whether Meta takes it now; rows stay pending."""
+    await enrichment.connect()
+    right = enrichment.settings
+    wrong = SecretStr(f"{enrichment.graph.options.app_id}:wrong")
+    enrichment.settings = right.model_copy(update={"app_secrets": wrong})
+    before = await enrichment.ends()
+    await enrichment.store(bodies(*comments(30)))
+    blocked = "SELECT bool_or(blocked_until > now()) FROM hookline.graph_usage"
+    async with enrichment.replicas():
+        await until(lambda: enrichment.scalar(blocked))
+        await asyncio.sleep(1.2)
+    assert enrichment.graph.statistics.requests == 1
+    assert await enrichment.scalar("SELECT max(attempts) FROM hookline.enrichment_tasks") == 0
+    enrichment.settings = right
+    await enrichment.time_passes(timedelta(minutes=15))
+    async with enrichment.replicas():
+        await until(enrichment.done)
+    await enrichment.merged(before)
+    found = await enrichment.rows("SELECT DISTINCT enrichment_status FROM hookline.comments")
+    assert found == [{"enrichment_status": "done"}]
+
+
+@pytest.mark.parametrize("in_the_way", ["slow", "refused"])
+async def test_batches_are_as_large_as_is_answered(
+    enrichment: Enrichment, monkeypatch: pytest.MonkeyPatch, in_the_way: str
+) -> None:
+    """Where a full one never ends in time, or is refused for what one of it is, all is read."""
+    ask = enrichment.client.batch
+    sizes: list[int] = []
+
+    async def batch(requests: Sequence[GraphRequest], credentials: Credentials) -> list[Answer]:
+        sizes.append(len(requests))
+        if len(requests) <= 20:
+            return await ask(requests, credentials)
+        if in_the_way == "slow":
+            raise GraphUnavailableError("graph_timeout", "late", was_sent=True)
+        body = b'{"error":{"code":100,"message":"what one of them is"}}'
+        return answers_to(requests, 400, CIMultiDict(), body)
+
+    monkeypatch.setattr(enrichment.client, "batch", batch)
+    await enrichment.connect()
+    before = await enrichment.ends()
+    await enrichment.store(bodies(*comments(70)))
+    async with enrichment.replicas():
+        await until(lambda: _all_read(enrichment))
+    await enrichment.merged(before)
+    found = await enrichment.rows("SELECT DISTINCT enrichment_status FROM hookline.comments")
+    assert found == [{"enrichment_status": "done"}]
+    assert max(sizes) == MAX_BATCH
+
+
 async def test_what_may_be_missing_is_pending_with_the_reason(enrichment: Enrichment) -> None:
     """And asked for again, not given up."""
     await enrichment.connect()
@@ -225,6 +301,12 @@ async def _told(enrichment: Enrichment, account_id: str) -> bool:
 async def _tasks_of(enrichment: Enrichment, account_id: str, count: int) -> bool:
     query = f"SELECT count(*) FROM hookline.enrichment_tasks WHERE account_id = '{account_id}'"
     return bool(await enrichment.scalar(query) == count)
+
+
+async def _all_read(enrichment: Enrichment) -> bool:
+    """Whether nothing waits any more; what would wait for its next turn does not."""
+    await enrichment.time_passes(timedelta(minutes=1))
+    return await enrichment.done()
 
 
 async def _later(enrichment: Enrichment) -> bool:

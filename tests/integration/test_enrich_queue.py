@@ -87,6 +87,18 @@ async def test_one_object_is_one_task(queue: Queue, engine: AsyncEngine) -> None
     assert await queue.put([]) == 0
 
 
+async def test_whoever_is_in_a_hurry_takes_along_what_waits(
+    queue: Queue, engine: AsyncEngine
+) -> None:
+    """Media that a backfill asked for is as urgent as the live comment that needs it, too."""
+    backfill, live = new_task("9", "media", priority=4), new_task("9", "media", priority=0)
+    assert await queue.put([backfill, new_task("1")]) == 2
+    assert await queue.put([live, backfill, new_task("1", priority=3)]) == 1
+    assert await queue.put([backfill]) == 0
+    assert [(row.object_id, row.priority) for row in await rows(engine)] == [("1", 2), ("9", 0)]
+    assert await queue.due([0]) == [Due(ACCOUNT, 0)]
+
+
 async def test_what_was_read_is_not_asked_for_again(queue: Queue, engine: AsyncEngine) -> None:
     """But for media that was read too long ago."""
     await queue.put([new_task("1"), new_task("9", "media")])

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from graph.answers import Answer
-from graph.errors import Action, Verdict
+from graph.errors import BATCH_REFUSED, Action, Verdict
 from schemas.enriched import Endpoint, Status
 
 RETRY_FIRST: Final = timedelta(seconds=1)
@@ -13,6 +13,10 @@ RETRY_ANSWERED_MAX: Final = timedelta(minutes=15)
 
 RETRIES: Final = 20
 """So often the Graph API may say that it does not know what is wrong: five hours, mostly."""
+
+SILENCES: Final = 6
+"""So many attempts without an answer are counted: by then the longest time between two is reached,
+and an outage must not use up those that `RETRIES` are."""
 
 LOOKS: Final = (
     timedelta(minutes=5),
@@ -34,7 +38,8 @@ class Step(NamedTuple):
         status: of the row, to be recorded and published; None when the call told nothing about it.
         reason: why it is not done.
         due_at: when to ask again; None when it is never asked for again.
-        attempts: that failed so far, those that the budget refused not counted.
+        attempts: that failed so far, those that the budget refused not counted, and of those
+            without an answer the first ones only.
         first_ambiguous_at: since when it is not found.
     """
 
@@ -58,7 +63,7 @@ def after_answer(
     verdict = answer.verdict
     assert verdict is not None  # noqa: S101  # an answer without an object has one
     if verdict.action is Action.RETRY:
-        return _again(verdict, answer, attempts, now)
+        return _again(verdict, answer, attempts, first_ambiguous_at, now)
     if verdict.action is Action.AMBIGUOUS:
         return _looked(verdict, attempts, first_ambiguous_at or now, now)
     if verdict.action in (Action.FINAL, Action.BUG):
@@ -67,15 +72,21 @@ def after_answer(
     return Step(None, verdict.reason, now, attempts, first_ambiguous_at)
 
 
-def after_silence(reason: str, attempts: int, now: datetime) -> Step:
+def after_silence(
+    reason: str, attempts: int, first_ambiguous_at: datetime | None, now: datetime
+) -> Step:
     """The step when there was no answer. Outages end; nothing is given up for them."""
-    return Step(None, reason, now + _backoff(attempts, RETRY_OUTAGE_MAX), attempts + 1)
+    counted = max(attempts, min(attempts + 1, SILENCES))
+    due_at = now + _backoff(attempts, RETRY_OUTAGE_MAX)
+    return Step(None, reason, due_at, counted, first_ambiguous_at)
 
 
 def is_silence(answer: Answer) -> bool:
-    """Whether the Graph API did not speak: a server in front of it did."""
+    """Whether the Graph API did not speak: a server in front of it did, or it spoke of a batch."""
     verdict = answer.verdict
-    return verdict is not None and verdict.action is Action.RETRY and answer.error is None
+    if verdict is None or verdict.action is not Action.RETRY:
+        return False
+    return answer.error is None or verdict == BATCH_REFUSED
 
 
 def _done(endpoint: Endpoint, found: dict[str, Any], attempts: int) -> Step:
@@ -86,13 +97,19 @@ def _done(endpoint: Endpoint, found: dict[str, Any], attempts: int) -> Step:
     return Step("partial", "no_text_and_time", None, attempts + 1)
 
 
-def _again(verdict: Verdict, answer: Answer, attempts: int, now: datetime) -> Step:
+def _again(
+    verdict: Verdict,
+    answer: Answer,
+    attempts: int,
+    first_ambiguous_at: datetime | None,
+    now: datetime,
+) -> Step:
     if is_silence(answer):
-        return after_silence(verdict.reason, attempts, now)
+        return after_silence(verdict.reason, attempts, first_ambiguous_at, now)
     if attempts + 1 >= RETRIES:
         return Step("unreadable", "retries_exhausted", None, attempts + 1)
     due_at = now + _backoff(attempts, RETRY_ANSWERED_MAX)
-    return Step(None, verdict.reason, due_at, attempts + 1)
+    return Step(None, verdict.reason, due_at, attempts + 1, first_ambiguous_at)
 
 
 def _looked(verdict: Verdict, attempts: int, first_at: datetime, now: datetime) -> Step:

@@ -25,6 +25,7 @@ _SAME: Final = " AND ".join(f"t.{name} = rows.{name}" for name in TaskKey._field
 _FREE: Final = "t.answered_at IS NULL AND (t.leased_until IS NULL OR t.leased_until < now())"
 _OPEN: Final = "a.state = 'active'"
 
+# One that waits already becomes as urgent as whoever is in the greatest hurry for it.
 _PUT: Final = BulkStatement(
     {**column_types(enrichment_tasks, NewTask._fields[:-1]), "known_since": "timestamptz"},
     f"INSERT INTO {{schema}}.{enrichment_tasks.name} AS t "  # noqa: S608
@@ -32,7 +33,8 @@ _PUT: Final = BulkStatement(
     f"SELECT {', '.join(NewTask._fields[:-1])}, 0, false, now() FROM {{rows}} "
     f"WHERE NOT EXISTS (SELECT FROM {{schema}}.{graph_reads.name} AS t WHERE {_SAME} "
     "AND t.read_at > rows.known_since AND t.status <> 'pending') "
-    "ON CONFLICT DO NOTHING",
+    f"ON CONFLICT ({_KEY}) DO UPDATE SET priority = excluded.priority "
+    "WHERE excluded.priority < t.priority",
 )
 
 _DUE: Final = text(f"""
@@ -166,7 +168,10 @@ class Queue:
         self._lease = timedelta(seconds=lease_s)
 
     async def put(self, tasks: Sequence[NewTask]) -> int:
-        """Puts tasks down, but for those that are there or that a read has answered already."""
+        """Puts tasks down, but for those that are there or that a read has answered already.
+
+        Gives how many are new, or more urgent than they were.
+        """
         async with transaction(self._engine) as connection:
             return await _put(connection, tasks)
 
@@ -193,10 +198,7 @@ class Queue:
                 await _RECORD.execute(connection, [_read_row(read) for read in reads])
             if states:
                 await _SET.execute(connection, [(*one.key, *one[1:]) for one in sorted(states)])
-            if more:
-                await _PUT.execute(
-                    connection, list({one[:3]: one for one in sorted(more)}.values())
-                )
+            await _put(connection, more)
 
     async def published(self, reads: Sequence[Recorded]) -> None:
         """Ends the tasks of reads that are published; pending ones wait for their next turn."""
@@ -231,9 +233,10 @@ class Queue:
 
 
 async def _put(connection: AsyncConnection, tasks: Sequence[NewTask]) -> int:
-    # In one order, so that replicas never wait for each other in a circle.
-    ordered = list({task[:3]: task for task in sorted(tasks)}.values())
-    return await _PUT.execute(connection, ordered) if ordered else 0
+    # In one order, so that replicas never wait for each other in a circle; of each the most urgent.
+    ordered = sorted(tasks, key=lambda task: (task[:3], -task.priority, task))
+    rows = list({task[:3]: task for task in ordered}.values())
+    return await _PUT.execute(connection, rows) if rows else 0
 
 
 def _key(read: Read) -> TaskKey:

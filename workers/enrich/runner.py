@@ -15,7 +15,7 @@ from graph.budget.ledger import Grant, Ledger
 from graph.budget.outcomes import outcomes_of, outcomes_without_answer
 from graph.client import Client, Credentials
 from graph.errors import Action, GraphUnavailableError
-from graph.requests import MAX_BATCH, read
+from graph.requests import read
 from graph.tokens import Token, Tokens
 from runtime.crash_points import reached
 from runtime.errors import KafkaUnavailableError
@@ -24,8 +24,10 @@ from runtime.retry import Retry
 from schemas.crash_points import CrashPoint
 from schemas.enriched import Read
 from schemas.settings import GraphSettings
+from workers.enrich.batch import BatchSize
+from workers.enrich.counts import count
 from workers.enrich.deferral import Step, after_answer, after_silence, is_silence
-from workers.enrich.follow import album_of
+from workers.enrich.follow import media_of
 from workers.enrich.published import enriched_record
 from workers.enrich.queue import Due, Queue, Recorded, TaskState
 from workers.enrich.task import NewTask, Task
@@ -73,6 +75,7 @@ class Runner:
         self._retry = retry
         self._concurrency = settings.graph_concurrency
         self._media_max_age = timedelta(seconds=settings.graph_media_max_age_s)
+        self._batch = BatchSize()
         self._closed: dict[tuple[str, bool], datetime] = {}
 
     async def run(self, some: asyncio.Event, stop: asyncio.Event) -> None:
@@ -115,7 +118,8 @@ class Runner:
 
     async def _call(self, due: Due, token: Token, *, urgent: bool) -> bool:
         """As many tasks of an account as one call may do. Whether there was one."""
-        grant = await self._ledger.reserve(token.app_id, due.account_id, MAX_BATCH, urgent=urgent)
+        most = self._batch.most
+        grant = await self._ledger.reserve(token.app_id, due.account_id, most, urgent=urgent)
         if not grant.calls:
             wait = grant.not_before - grant.at
             self._closed[due.account_id, urgent] = datetime.now(UTC) + wait
@@ -132,6 +136,7 @@ class Runner:
         try:
             answers = await self._answers(token, tasks)
         except GraphUnavailableError as error:
+            self._batch.ended(len(tasks), is_answered=False)
             outcomes = outcomes_without_answer(len(tasks), error)
             done = silence_of(tasks, error.reason, datetime.now(UTC))
             await self._surely(lambda: self._ledger.settle(grant, outcomes))
@@ -145,8 +150,10 @@ class Runner:
         await self._surely(lambda: self._queue.record(*done))
         reached(CrashPoint.READS_RECORDED)
         await self._publish(done.reads)
-        if all(is_silence(answer) for answer in answers):
-            raise GraphUnavailableError("graph_server_error", "no answer", was_sent=True)
+        is_answered = not all(is_silence(answer) for answer in answers)
+        self._batch.ended(len(tasks), is_answered=is_answered)
+        if not is_answered:
+            raise _unavailable(answers[0])
 
     async def _surely(self, work: Callable[[], Awaitable[None]]) -> None:
         """What a call told is not lost because PostgreSQL is away for a while."""
@@ -161,18 +168,16 @@ class Runner:
 
     async def _park(self, token: Token, tasks: Sequence[Task], answers: Sequence[Answer]) -> None:
         """What a person has to repair is not asked for again before."""
-        parked: set[str] = set()
-        for task, answer in zip(tasks, answers, strict=True):
-            verdict = answer.verdict
-            if verdict is None or verdict.reason in parked:
-                continue
+        refused = {
+            (verdict, task.endpoint)
+            for task, answer in zip(tasks, answers, strict=True)
+            if (verdict := answer.verdict) is not None
+        }
+        for verdict, endpoint in sorted(refused, key=lambda one: (one[0].reason, one[1])):
             if verdict.action is Action.PARK_ACCOUNT:
                 await self._tokens.park(token, verdict.reason)
             elif verdict.action is Action.PARK_FIELD:
-                await self._tokens.park_endpoint(token, task.endpoint, verdict.reason)
-            else:
-                continue
-            parked.add(verdict.reason)
+                await self._tokens.park_endpoint(token, endpoint, verdict.reason)
 
     async def _publish(self, reads: Sequence[Recorded]) -> None:
         """Published, the tasks end. Where Kafka is away, whoever tidies up does it later."""
@@ -190,6 +195,7 @@ class Runner:
                 )
         except TimeoutError as error:
             raise KafkaUnavailableError("acks outstanding") from error
+        count(reads, datetime.now(UTC))
 
     async def _publish_left_behind(self) -> bool:
         reads = await self._queue.left_behind(TIDY_COUNT)
@@ -210,12 +216,18 @@ class Runner:
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
+def _unavailable(answer: Answer) -> GraphUnavailableError:
+    """What an answer that says nothing about what was asked for means for the slot."""
+    reason = answer.verdict.reason if answer.verdict else "graph_unreadable"
+    code = f", code {answer.error.code}" if answer.error else ""
+    return GraphUnavailableError(reason, f"HTTP {answer.http_status}{code}", was_sent=True)
+
+
 def silence_of(tasks: Sequence[Task], reason: str, now: datetime) -> Done:
     """What it makes of the tasks that there was no answer."""
-    steps = [after_silence(reason, task.attempts, now) for task in tasks]
     states = [
-        _state(task, step._replace(first_ambiguous_at=task.first_ambiguous_at), now)
-        for task, step in zip(tasks, steps, strict=True)
+        _state(task, after_silence(reason, task.attempts, task.first_ambiguous_at, now), now)
+        for task in tasks
     ]
     return Done([], states, [])
 
@@ -230,7 +242,7 @@ def results_of(
         if step.status is not None:
             done.reads.append(_recorded(task, step, answer, now))
         done.states.append(_state(task, step, now))
-        done.more.extend(album_of(task, answer, now, media_max_age))
+        done.more.extend(media_of(task, answer, now, media_max_age))
     return done
 
 

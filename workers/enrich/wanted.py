@@ -40,7 +40,7 @@ def wanted_by(event: Event) -> list[Wanted]:
     """
     if not is_typed(event.field, event.natural_key) or not isinstance(event.value, dict):
         return []
-    return [read for read in _reads(event.field, event.value) if _can_be_asked_for(read.object_id)]
+    return [read for read in _reads(event.field, event.value) if can_be_asked_for(read.object_id)]
 
 
 def _reads(field: Field, value: dict[str, Any]) -> Iterator[Wanted]:
@@ -61,6 +61,6 @@ def _reads(field: Field, value: dict[str, Any]) -> Iterator[Wanted]:
         yield Wanted("media", id_text(value.get("media_id")) or "")
 
 
-def _can_be_asked_for(object_id: str) -> bool:
+def can_be_asked_for(object_id: str) -> bool:
     """Every id of Meta's is a decimal number; anything else has no place in a URL."""
     return object_id.isascii() and object_id.isdecimal()

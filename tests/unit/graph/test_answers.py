@@ -1,5 +1,6 @@
 """What answers mean, single and in batches."""
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from multidict import CIMultiDict
 from graph.answers import Answer, answer_to, answer_to_write, answers_to
 from graph.errors import (
     ABSENT,
+    BATCH_REFUSED,
     NOT_DONE,
     SERVER_ERROR,
     UNFINISHED,
@@ -162,6 +164,23 @@ def test_a_batch_that_is_refused_as_a_whole(body: Any) -> None:
     assert answers[0].verdict is not None
 
 
+@given(
+    st.sampled_from([1, 2, 3, 10, 24, 100, 200, 803, 2500, 9009, 77]),
+    st.sampled_from([None, 33]),
+    st.sampled_from([200, 400, 500]),
+)
+def test_the_refusal_of_a_batch_says_nothing_about_its_items(
+    code: int, subcode: int | None, status: int
+) -> None:
+    """But for what is about all of them. Each by itself may have an answer of its own."""
+    body = orjson.dumps({"error": {"code": code, "error_subcode": subcode}})
+    headers = _headers(x_app_usage='{"call_count":7}')
+    for answer in answers_to([COMMENT] * 2, status, headers, body):
+        assert answer.verdict == BATCH_REFUSED
+        assert answer.error == GraphError(code, subcode)
+        assert answer.usage == Usage(app_percent=7.0)
+
+
 def test_a_batch_tells_of_limits_in_two_places() -> None:
     """The greater counts. Versions likewise are the item's own, else the batch's."""
     business = '{"1":[{"call_count":%s,"estimated_time_to_regain_access":3}]}'
@@ -179,11 +198,21 @@ def test_a_batch_tells_of_limits_in_two_places() -> None:
     assert second.usage == Usage(app_percent=2.0, account_percent=60.0, regain=minutes)
 
 
-def test_a_long_version_is_cut() -> None:
-    """It goes into the log."""
-    assert answer_to(COMMENT, 200, _headers(facebook_api_version="v" * 99), b"{}").api_version == (
-        "v" * 20
-    )
+@pytest.mark.parametrize("told", ["", "v", "25.0", "v25.0\0", "v25.0 ", "v" * 99, "v٢.0", "\udc80"])
+def test_what_is_no_version_is_not_told(told: str) -> None:
+    """It would go into the log and into a column, which takes no NUL, from headers or an item."""
+    assert answer_to(COMMENT, 200, _headers(facebook_api_version=told), b"{}").api_version is None
+    item = _item({"id": "1"}) | {"headers": [{"name": "facebook-api-version", "value": told}]}
+    encoded = json.dumps([item]).encode()
+    assert answers_to([COMMENT], 200, NO_HEADERS, encoded)[0].api_version is None
+
+
+@pytest.mark.parametrize("code", [-1, 0, 99, 600, 2**15, 2**70, "200", None, True])
+def test_an_item_with_no_status_is_asked_for_again(code: Any) -> None:
+    """Whatever it holds: the status goes into a column of two bytes."""
+    item = _item({"id": "1"}) | {"code": code}
+    (answer,) = answers_to([COMMENT], 200, NO_HEADERS, json.dumps([item]).encode())
+    assert answer.verdict == UNREADABLE
 
 
 @given(documents, st.sampled_from([200, 204, 302, 400, 500]))

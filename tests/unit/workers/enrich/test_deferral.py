@@ -61,10 +61,33 @@ def test_what_is_not_about_the_object_counts_for_nothing(action: Action, attempt
 @given(attempts=st.integers(0, 10**6))
 def test_an_outage_is_waited_for_however_long_it_is(attempts: int) -> None:
     """At least once a minute."""
-    for step in (after_silence("why", attempts, NOW), after(refused(Action.RETRY, None), attempts)):
+    silence = refused(Action.RETRY, None)
+    for step in (after_silence("why", attempts, None, NOW), after(silence, attempts)):
         assert step.status is None
         assert step.due_at is not None
         assert timedelta(seconds=1) <= step.due_at - NOW <= timedelta(minutes=1)
+
+
+@given(silences=st.integers(1, 200))
+def test_an_outage_leaves_tries_for_errors_that_nobody_explains(silences: int) -> None:
+    """However long it was: those that come after it are asked for again for hours, too."""
+    attempts = 0
+    for _ in range(silences):
+        attempts = after_silence("why", attempts, None, NOW).attempts
+    waited = timedelta(0)
+    while (step := after(refused(Action.RETRY), attempts)).due_at is not None:
+        waited, attempts = waited + (step.due_at - NOW), step.attempts
+    assert waited > timedelta(hours=1)
+
+
+@pytest.mark.parametrize("code", [None, 2])
+@given(attempts=st.integers(0, RETRIES - 2))
+def test_a_day_of_looking_goes_on_whatever_comes_between(code: int | None, attempts: int) -> None:
+    """Neither an outage nor an error that passes begins it anew."""
+    first_at = NOW - timedelta(hours=20)
+    between = after(refused(Action.RETRY, code), attempts, first_at)
+    assert between.first_ambiguous_at == first_at
+    assert after_silence("why", attempts, first_at, NOW).first_ambiguous_at == first_at
 
 
 def test_an_error_that_nobody_explains_is_asked_for_again_for_hours_and_not_for_ever() -> None:

@@ -1,29 +1,20 @@
 """Which reads an event asks for."""
 
-import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.events import Event, decode_event, encode_event, parse_time
-from schemas.identity import ClaimKey, identify
-from schemas.splitting import split
+from schemas.events import Event, decode_event
 from tests.unit.schemas.values import json_values
+from tests.unit.workers.enrich.events import ACCOUNT, event_json
 from workers.enrich.wanted import READ_FROM, wanted_by
-
-ACCOUNT = "17841400000000001"
-DELIVERY_ID = "01920000-0000-7000-8000-000000000001"
 
 
 def event(field: str, value: Any, account: str = ACCOUNT) -> Event:
     """The event of one change."""
-    entry = {"id": account, "time": 1734638812, "changes": [{"field": field, "value": value}]}
-    (change,) = split(json.dumps({"object": "instagram", "entry": [entry]}).encode())
-    received_at = parse_time("2026-11-23T06:00:00.000000Z")
-    key = ClaimKey(received_at, DELIVERY_ID, change.position)
-    return decode_event(encode_event(change, identify(change, DELIVERY_ID), key))
+    return decode_event(event_json(field, value, account))
 
 
 @pytest.mark.parametrize(
