@@ -21,6 +21,7 @@ from workers.enrich.published import enriched_record
 from workers.enrich.queue import Queue, Recorded
 from workers.enrich.task import NewTask
 from workers.enrich.wanted import BACKFILL_PRIORITY
+from workers.persist.graph import ToldRead
 
 STAGE: Final = "enrich"
 
@@ -47,16 +48,11 @@ class RecordedAnswers:
         events: dict[str, tuple[Event, str]] = {}
         for event, json in _decoded(records, outcome):
             events.setdefault(event.event_id, (event, json))
-        for event_id, read in deciding(await self._reads(list(events))):
+        for event_id, read in await recorded_answers(self._engine, list(events)):
             event, json = events[event_id]
             recorded = Recorded(json, event_id, event.field, read)
             outcome.results.append(enriched_record(recorded))
         return outcome
-
-    async def _reads(self, event_ids: Sequence[str]) -> list[tuple[str, Read]]:
-        async with transaction(self._engine) as connection:
-            rows = await connection.execute(_READS, {"ids": event_ids})
-            return [(row["event_id"], Read.model_validate(dict(row))) for row in rows.mappings()]
 
 
 class AskedAgain:
@@ -82,13 +78,27 @@ class AskedAgain:
         return outcome
 
 
-def deciding(reads: Iterable[tuple[str, Read]]) -> list[tuple[str, Read]]:
+async def recorded_answers(engine: AsyncEngine, event_ids: Sequence[str]) -> list[ToldRead]:
+    """Of what was answered about these events, what decides a row each.
+
+    Raises:
+        RetryError: PostgreSQL is away.
+    """
+    async with transaction(engine) as connection:
+        rows = await connection.execute(_READS, {"ids": event_ids})
+        told = [
+            ToldRead(row["event_id"], Read.model_validate(dict(row))) for row in rows.mappings()
+        ]
+    return deciding(told)
+
+
+def deciding(reads: Iterable[tuple[str, Read]]) -> list[ToldRead]:
     """Of each event's object the read of the greatest rank, in one order. Pure."""
     found: dict[tuple[str, ...], Read] = {}
     for event_id, read in reads:
         key = (event_id, read.account_id, read.endpoint, read.object_id)
         found[key] = max(found.get(key, read), read, key=lambda one: one.rank)
-    return [(key[0], found[key]) for key in sorted(found)]
+    return [ToldRead(key[0], found[key]) for key in sorted(found)]
 
 
 def _decoded(records: Iterable[Record], outcome: Outcome) -> Iterable[tuple[Event, str]]:

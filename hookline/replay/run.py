@@ -17,6 +17,7 @@ from hookline.replay.batch import Place, Source
 from hookline.replay.changes import ReplayedChanges
 from hookline.replay.deliveries import open_deliveries, planned_deliveries
 from hookline.replay.enrichment import AskedAgain, RecordedAnswers
+from hookline.replay.events import ReplayedEvents
 from hookline.replay.ground import TEMPORARY, Ground
 from hookline.replay.held import hold
 from hookline.replay.ledger import COUNTS, MORE, Imagined, Ledger, Recorded
@@ -228,6 +229,8 @@ def _handler(order: Order, held: AsyncEngine, began: datetime) -> Handles:
     """What does the stage: the live worker's handler, but for enrich, which must not ask."""
     if order.stage == ReplayedChanges.name:
         return ReplayedChanges(held)
+    if order.stage == ReplayedEvents.name:
+        return ReplayedEvents(held)
     if order.effect == "refresh":
         return AskedAgain(held, began)
     if order.stage == "enrich":
