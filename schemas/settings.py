@@ -43,7 +43,7 @@ def _database_url(secret: SecretStr) -> SecretStr:
 def _app_secrets(secret: SecretStr) -> SecretStr:
     for pair in secret.get_secret_value().split(","):
         app_id, _, key = pair.strip().partition(":")
-        if not app_id.isascii() or not app_id.isalnum() or not key.strip():
+        if not app_id.isascii() or not app_id.isalnum() or len(key.split()) != 1:
             raise ValueError("must be app_id:secret, several separated by commas")
     return secret
 
@@ -328,6 +328,14 @@ class GraphSettings(AppSettings, VaultSettings):
     graph_media_max_age_s: float = Field(
         86_400.0, ge=0, description="Media that was read within this time is not read again."
     )
+
+    @field_validator("app_secrets")
+    @classmethod
+    def _ids_at_meta(cls, secret: SecretStr) -> SecretStr:
+        """The id goes into paths of calls; ingest alone could do with any name."""
+        if not all(app_id.isdecimal() for app_id, _ in _secrets_by_app(secret)):
+            raise ValueError("must be app_id:secret, where the app's id has digits only")
+        return secret
 
 
 class EnrichSettings(WorkerSettings, GraphSettings):

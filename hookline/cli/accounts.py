@@ -138,7 +138,7 @@ def _token(file: str | None) -> str:
         with open(file, encoding="utf-8", errors="replace") as opened:  # noqa: PTH123
             token = opened.read(MAX_TOKEN_CHARACTERS + 1)
     token = token.strip()
-    if not token or len(token) > MAX_TOKEN_CHARACTERS or not token.isascii() or " " in token:
+    if len(token) > MAX_TOKEN_CHARACTERS or not token.isascii() or len(token.split()) != 1:
         raise typer.BadParameter("holds no token: one word of letters, digits and signs")
     return token
 

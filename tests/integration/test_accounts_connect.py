@@ -59,6 +59,10 @@ async def test_a_token_from_a_file(operator: Operator, tmp_path: Path) -> None:
     file.write_text(f"{operator.token}\n")
     ran = await verb("accounts", "connect", "--token-file", str(file), **operator.settings)
     assert (ran.code, ran.err) == (0, "5 connected.\n")
+    file.write_text(f"{operator.token}\nand another line\n")
+    words = await verb("accounts", "connect", "--token-file", str(file), **operator.settings)
+    assert (words.code, operator.token in words.err) == (2, False)
+    assert "holds no token" in words.err
     missing = await verb("accounts", "connect", "--token-file", "/nowhere", **operator.settings)
     assert (missing.code, missing.err) == (1, "/nowhere: No such file or directory.\n")
 
@@ -190,6 +194,16 @@ async def test_the_graph_api_is_away(operator: Operator, away: str) -> None:
     assert ran.err.count("\n") == 1
     assert ran.out == ""
     assert await operator.rows() == []
+
+
+async def test_an_app_without_a_number_is_told(operator: Operator) -> None:
+    """Its id goes into paths of Meta's: one sentence, before Meta is asked anything."""
+    ran = await operator.connect(APP_SECRETS="brand:5ec2e7")
+    assert ran.code == 2
+    assert "HOOKLINE_APP_SECRETS: must be app_id:secret, where the app's id has digits" in ran.err
+    assert "Traceback" not in ran.err
+    assert "5ec2e7" not in ran.err
+    assert operator.graph.statistics.endpoints.total() == 0
 
 
 async def test_settings_that_are_missing_are_all_told(operator: Operator) -> None:

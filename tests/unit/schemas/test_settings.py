@@ -8,6 +8,7 @@ from pydantic import SecretStr, ValidationError
 from schemas.settings import (
     MIB,
     DatabaseSettings,
+    GraphSettings,
     IngestSettings,
     KafkaSettings,
     TopicsSettings,
@@ -55,11 +56,22 @@ def test_several_secrets_are_live_at_once(text: str, pairs: list[tuple[str, byte
     assert settings.secrets_by_app() == pairs
 
 
-@pytest.mark.parametrize("text", ["", "1", ":a", "1:", "1: ", "1:a,", "1:a,,2:b", "a b:c", "é:c"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "1", ":a", "1:", "1: ", "1:a,", "1:a,,2:b", "a b:c", "é:c", "1:a b", "1:a\n2:b"],
+)
 def test_app_secrets_have_their_form(text: str) -> None:
-    """An empty secret would accept what anybody signs."""
+    """An empty secret would accept what anybody signs; one of two lines is two secrets."""
     with pytest.raises(ValidationError, match="app_id:secret"):
         IngestSettings(**INGEST | {"app_secrets": text})
+
+
+@pytest.mark.parametrize("text", ["app1:a", "1:a,staging:b", "0x1:a"])
+def test_an_app_that_the_graph_api_is_called_for_has_a_number(text: str) -> None:
+    """Its id goes into paths; whoever calls nobody can do with any name."""
+    IngestSettings(**INGEST | {"app_secrets": text})
+    with pytest.raises(ValidationError, match="the app's id has digits only"):
+        GraphSettings(app_secrets=SecretStr(text), vault_keys=SecretStr(f"{'A' * 43}="))
 
 
 @pytest.mark.parametrize("token", ["", " ", "\t\n"])
