@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from multidict import CIMultiDict
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -93,6 +94,28 @@ async def test_the_album_of_a_comment_is_read_too(
         [row] = await enrichment.rows("SELECT DISTINCT album_id, permalink FROM analytics.comments")
     assert set(enrichment.reads) == {MEDIA, row["album_id"]} | {one["id"] for _, one in comments(5)}
     assert row["permalink"].startswith("https://www.instagram.com/p/")
+
+
+async def test_what_a_webhook_left_out_is_read_too(enrichment: Enrichment) -> None:
+    """The media of a comment that did not come with it. Metrics tell of changes, not of reads."""
+
+    def counted(outcome: str) -> float:
+        labels = {"stage": "enrich", "field": "comments", "outcome": outcome}
+        return REGISTRY.get_sample_value("hookline_changes_total", labels) or 0.0
+
+    done, skipped = counted("done"), counted("skipped")
+    await enrichment.connect()
+    before = await enrichment.ends()
+    await enrichment.store(bodies(("comments", {"id": "17"})))
+    await enrichment.store(bodies(("comments", {"id": "17"}), account="0"))
+    enrichment.graph.contents.give("17", {"media": {"id": "5", "media_type": "IMAGE"}})
+    enrichment.graph.contents.give("5", {"permalink": "https://instagram.example/5"})
+    async with enrichment.replicas():
+        await until(enrichment.done)
+    await enrichment.merged(before)
+    [row] = await enrichment.rows("SELECT media_id, permalink FROM analytics.comments")
+    assert row == {"media_id": "5", "permalink": "https://instagram.example/5"}
+    assert (counted("done") - done, counted("skipped") - skipped) == (1, 1)
 
 
 async def test_a_thousand_comments_on_one_media(

@@ -43,12 +43,12 @@ async def test_an_hour_without_answers_loses_nothing(
         await enrichment.connect()
         enrichment.fails(*OUTAGES[outage])
         before, letters = await enrichment.ends(), await broker.ends([DEAD_LETTERS])
-        await enrichment.store(bodies(*comments(30)))
+        await enrichment.store(bodies(*comments(7)))
         async with enrichment.replicas(2):
             for _ in range(HOUR // STEP):
                 await until(lambda: _all_tried(enrichment))
                 await enrichment.time_passes(STEP)
-            assert await enrichment.waiting() == 31
+            assert await enrichment.waiting() == 8
             enrichment.fails()
             await until(lambda: _all_read(enrichment))
         await enrichment.merged(before)

@@ -136,7 +136,7 @@ class Runner:
         try:
             answers = await self._answers(token, tasks)
         except GraphUnavailableError as error:
-            self._batch.ended(len(tasks), is_answered=False)
+            self._batch.unanswered(len(tasks), error.reason)
             outcomes = outcomes_without_answer(len(tasks), error)
             done = silence_of(tasks, error.reason, datetime.now(UTC))
             await self._surely(lambda: self._ledger.settle(grant, outcomes))
@@ -150,10 +150,11 @@ class Runner:
         await self._surely(lambda: self._queue.record(*done))
         reached(CrashPoint.READS_RECORDED)
         await self._publish(done.reads)
-        is_answered = not all(is_silence(answer) for answer in answers)
-        self._batch.ended(len(tasks), is_answered=is_answered)
-        if not is_answered:
-            raise _unavailable(answers[0])
+        if all(is_silence(answer) for answer in answers):
+            unavailable = _unavailable(answers[0])
+            self._batch.unanswered(len(tasks), unavailable.reason)
+            raise unavailable
+        self._batch.answered(len(tasks))
 
     async def _surely(self, work: Callable[[], Awaitable[None]]) -> None:
         """What a call told is not lost because PostgreSQL is away for a while."""
