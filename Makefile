@@ -9,7 +9,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PARALLEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: docs help setup demo test lint types arrows unit integration acceptance bench prove lock format clean
+.PHONY: docs help setup demo test lint types arrows unit integration acceptance bench faults prove lock format clean
 
 help:  ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,7 +55,10 @@ integration: $(VENV)/dev.stamp  ## on a real Kafka and a real PostgreSQL (PARALL
 acceptance: $(VENV)/dev.stamp  ## the whole line, kills included
 	$(BIN)/pytest tests/acceptance
 
-prove: $(VENV)/dev.stamp  ## faults on purpose while Meta sends, then a report (MINUTES=10 SEED=…)
+faults: $(VENV)/dev.stamp  ## each crash point and outage by itself (PARALLEL=3)
+	$(BIN)/pytest tests/chaos/faults -n $(PARALLEL) --dist loadfile
+
+prove: faults  ## the same, then all kinds at once while Meta sends, and a report (MINUTES=10 SEED=…)
 	@$(BIN)/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/dev.stamp  ## measure this machine
