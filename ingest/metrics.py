@@ -19,9 +19,15 @@ INGEST_SECONDS: Final = Histogram(
     "From the head of an accepted delivery's request to its acks.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
+RECENT_DELIVERIES: Final = Gauge(
+    names.INGEST_RECENT_DELIVERIES,
+    "Deliveries of the last 15 minutes: accepted, and failed.",
+    ["outcome"],
+    multiprocess_mode="livesum",
+)
 FAILURE_RATIO: Final = Gauge(
     names.INGEST_FAILURE_RATIO,
-    "The share of deliveries of the last 15 minutes that were not accepted; of the worst process.",
+    "The share of deliveries of the last 15 minutes that were not accepted.",
     multiprocess_mode="livemax",
 )
 INFLIGHT_BYTES: Final = Gauge(

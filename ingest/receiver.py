@@ -18,7 +18,7 @@ from ingest import metrics
 from ingest.acks import Acks
 from ingest.answer import accepted
 from ingest.delivery_id import uuid7
-from ingest.failures import WINDOW_S, Failures
+from ingest.failing import Failing
 from ingest.inflight import InflightBytes
 from ingest.signature import HEADER, SignatureError, signature_digest, signing_app
 from ingest.spool.segment import Entry
@@ -37,7 +37,6 @@ from schemas.topics import raw_topic
 
 RETRY_AFTER_S: Final = 5
 WATCH_INTERVAL_S: Final = 0.05
-FAILURES_INTERVAL_S: Final = 1.0
 
 log = structlog.get_logger()
 
@@ -81,8 +80,7 @@ class Receiver:
         self._pending: dict[Acks, float] = {}
         self._accepted = metrics.DELIVERIES.labels("accepted")
         self._spooled = metrics.DELIVERIES.labels("spooled")
-        self._failures = Failures()
-        self._failures_told_s = 0.0
+        self._failing = Failing()
         self.draining = False
 
     @property
@@ -102,22 +100,10 @@ class Receiver:
                 if self._inflight.held_bytes != told_bytes:
                     told_bytes = self._inflight.held_bytes
                     metrics.INFLIGHT_BYTES.set(told_bytes)
-                now_s = time.monotonic()
-                self._expire_overdue(now_s)
-                if now_s - self._failures_told_s >= FAILURES_INTERVAL_S:
-                    self._tell_failures(now_s)
+                self._expire_overdue(time.monotonic())
+                self._failing.tell()
         finally:
             metrics.INFLIGHT_BYTES.set(self._inflight.held_bytes)
-
-    def _tell_failures(self, now_s: float) -> None:
-        self._failures_told_s = now_s
-        change, ratio = self._failures.change(now_s), round(self._failures.ratio(now_s), 3)
-        metrics.FAILURE_RATIO.set(ratio)
-        if change == "begun":
-            # Within an hour of this Meta may take the app off every account.
-            log.error("ingest_failing", ratio=ratio, window_s=WINDOW_S)
-        elif change == "ended":
-            log.info("ingest_no_longer_failing", ratio=ratio)
 
     def _expire_overdue(self, now_s: float) -> None:
         for acks, _ in takewhile(lambda pending: pending[1] <= now_s, self._pending.items()):
@@ -144,13 +130,13 @@ class Receiver:
             message = "The delivery was not accepted."
             return self._refuse(RefusalError(503, "internal_error", message))
         outcome.inc()
-        self._failures.accepted(time.monotonic())
+        self._failing.accepted()
         metrics.INGEST_SECONDS.observe(time.perf_counter() - started)
         return accepted(request)
 
     def _refuse(self, refusal: RefusalError) -> web.Response:
         metrics.DELIVERIES.labels(refusal.reason).inc()
-        self._failures.refused(time.monotonic(), refusal.reason)
+        self._failing.refused(refusal.reason)
         # A body too large is lost once Meta stops retrying: somebody has to know.
         level = log.error if refusal.status == 413 else log.warning
         level("delivery_refused", reason=refusal.reason, status=refusal.status)

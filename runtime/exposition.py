@@ -5,6 +5,7 @@ from typing import Final
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
+    REGISTRY,
     CollectorRegistry,
     generate_latest,
     multiprocess,
@@ -15,11 +16,20 @@ CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 def render() -> bytes:
     """All metrics in Prometheus' text form; of all processes, where several share a port."""
+    return generate_latest(_registry())
+
+
+def value(name: str, **labels: str) -> float:
+    """What the page tells of one metric; 0 where it tells nothing."""
+    return _registry().get_sample_value(name, labels) or 0.0
+
+
+def _registry() -> CollectorRegistry:
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return generate_latest()
+        return REGISTRY
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped there
-    return generate_latest(registry)
+    return registry
 
 
 def forget_process(pid: int) -> None:

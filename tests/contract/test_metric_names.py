@@ -15,6 +15,11 @@ from runtime.exposition import render
 METRICS: dict[str, tuple[MetricWrapperBase, type[MetricWrapperBase], tuple[str, ...]]] = {
     "hookline_deliveries_total": (ingest_metrics.DELIVERIES, Counter, ("outcome",)),
     "hookline_refused_requests_total": (ingest_metrics.REFUSED_REQUESTS, Counter, ("reason",)),
+    "hookline_ingest_recent_deliveries": (
+        ingest_metrics.RECENT_DELIVERIES,
+        Gauge,
+        ("outcome",),
+    ),
     "hookline_ingest_failure_ratio": (ingest_metrics.FAILURE_RATIO, Gauge, ()),
     "hookline_ingest_seconds": (ingest_metrics.INGEST_SECONDS, Histogram, ()),
     "hookline_changes_total": (metrics.CHANGES, Counter, ("stage", "field", "outcome")),
