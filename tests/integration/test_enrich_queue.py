@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hookline.enrichment.standing import standings
 from schemas.enriched import Endpoint, Read, Status
+from schemas.events import brought_by
 from schemas.tables import accounts, enrichment_tasks, graph_reads
 from workers.enrich.queue import Due, Queue, Recorded, TaskState
 from workers.enrich.task import NewTask, Task
@@ -111,6 +112,20 @@ async def test_what_was_read_is_not_asked_for_again(queue: Queue, engine: AsyncE
     stale = new_task("9", "media", known_since=NOW + hour)
     assert await queue.put([new_task("1"), known]) == 0
     assert await queue.put([stale]) == 1
+
+
+async def test_what_meta_sent_takes_the_place_of_what_a_replay_brought(
+    queue: Queue, engine: AsyncEngine
+) -> None:
+    """Never the other way round: only what Meta sent is answered."""
+    sent = b'{"event_id":"1","value":{"source":"replay"}}'
+    replayed = brought_by("replay", sent)
+    for first, second in ((replayed, sent), (sent, replayed), (replayed, replayed)):
+        object_id = str(len(await rows(engine)))
+        for event in (first, second):
+            await queue.put([new_task(object_id, event=event.decode())])
+    kept = [row.event.encode() for row in await rows(engine)]
+    assert kept == [sent, sent, replayed]
 
 
 async def test_a_task_has_one_holder(queue: Queue, engine: AsyncEngine) -> None:

@@ -25,7 +25,12 @@ _SAME: Final = " AND ".join(f"t.{name} = rows.{name}" for name in TaskKey._field
 _FREE: Final = "t.answered_at IS NULL AND (t.leased_until IS NULL OR t.leased_until < now())"
 _OPEN: Final = "a.state = 'active'"
 
-# One that waits already becomes as urgent as whoever is in the greatest hurry for it.
+# As `schemas.events.brought_by` writes it; what Meta sent ends with its value. The brace is doubled
+# for the statement's own `format`.
+_BROUGHT: Final = """ ~ ',"source":"[^"]*"}}$'"""
+
+# One that waits already becomes as urgent as whoever is in the greatest hurry for it. Where a
+# replay has overtaken the event that Meta sent, that one is told of: answers are for it alone.
 _PUT: Final = BulkStatement(
     {**column_types(enrichment_tasks, NewTask._fields[:-1]), "known_since": "timestamptz"},
     f"INSERT INTO {{schema}}.{enrichment_tasks.name} AS t "  # noqa: S608
@@ -33,8 +38,10 @@ _PUT: Final = BulkStatement(
     f"SELECT {', '.join(NewTask._fields[:-1])}, 0, false, now() FROM {{rows}} "
     f"WHERE NOT EXISTS (SELECT FROM {{schema}}.{graph_reads.name} AS t WHERE {_SAME} "
     "AND t.read_at > rows.known_since AND t.status <> 'pending') "
-    f"ON CONFLICT ({_KEY}) DO UPDATE SET priority = excluded.priority "
-    "WHERE excluded.priority < t.priority",
+    f"ON CONFLICT ({_KEY}) DO UPDATE SET priority = least(excluded.priority, t.priority), "
+    f"event = CASE WHEN t.event{_BROUGHT} THEN excluded.event ELSE t.event END "
+    "WHERE excluded.priority < t.priority "
+    f"OR (t.event{_BROUGHT} AND NOT excluded.event{_BROUGHT})",
 )
 
 _DUE: Final = text(f"""
