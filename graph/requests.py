@@ -27,8 +27,12 @@ Source: https://developers.facebook.com/docs/instagram-platform/instagram-graph-
 
 _COMMENT_FIELDS: Final = (
     "id,text,timestamp,username,from{id,username},like_count,hidden,parent_id,"
-    "media{id,media_type,media_product_type}"
+    "media{id,media_type,media_product_type,permalink}"
 )
+"""Public fields of the media come along: ads have a page of their own, which nobody else tells.
+
+Source: https://developers.facebook.com/docs/instagram-platform/reference/instagram-media
+"""
 _MENTIONED_COMMENT_FIELDS: Final = (
     "id,text,timestamp,like_count,username,media{id,media_url,media_type}"
 )

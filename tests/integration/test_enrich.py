@@ -118,6 +118,28 @@ async def test_what_a_webhook_left_out_is_read_too(enrichment: Enrichment) -> No
     assert (counted("done") - done, counted("skipped") - skipped) == (1, 1)
 
 
+async def test_a_comment_on_an_ad_of_a_part_of_an_album_has_a_page(
+    engine: AsyncEngine, database_url: str, broker: Broker
+) -> None:
+    """The ad's own: the part has none, and only a comment on the part tells the album."""
+    simulated = options(album_share=1.0, unreadable_ad_share=0.0)
+    async with enriching(engine, database_url, broker, simulated) as enrichment:
+        await enrichment.connect()
+        before = await enrichment.ends()
+        ad = {"id": "18000000000000099", "ad_id": "12", "media_product_type": "AD"}
+        [(name, value)] = comments(1)
+        await enrichment.store(
+            bodies((name, {**value, "media": {**ad, "original_media_id": MEDIA}}))
+        )
+        async with enrichment.replicas():
+            await until(enrichment.done)
+        await enrichment.merged(before)
+        [row] = await enrichment.rows("SELECT album_id, permalink FROM analytics.comments")
+    assert set(enrichment.reads) == {value["id"], MEDIA}
+    assert row["album_id"] is None
+    assert row["permalink"].startswith("https://www.instagram.com/p/")
+
+
 async def test_a_thousand_comments_on_one_media(
     engine: AsyncEngine, database_url: str, broker: Broker
 ) -> None:

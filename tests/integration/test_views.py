@@ -481,8 +481,11 @@ async def test_stories(known: AsyncEngine) -> None:
 
 
 async def test_what_only_the_graph_tells(known: AsyncEngine) -> None:
-    """It fills what the webhook left out and replaces nothing; an album comes before a post."""
+    """It fills what the webhook left out and replaces nothing. Of an ad the organic post comes
+    before the album, which is the ad's own and may be nobody's to read.
+    """
     told = {"from_username": "user_g", "from_id": "9", "text": "Graph", "media_id": POST}
+    told |= {"permalink": "https://example.com/ad"}
     async with known.begin() as connection:
         await connection.execute(
             text("UPDATE hookline.comments SET graph = cast(:told AS jsonb)"),
@@ -507,7 +510,7 @@ async def test_what_only_the_graph_tells(known: AsyncEngine) -> None:
         known, "SELECT * FROM analytics.comments ORDER BY field, comment_id"
     )
     assert (boosted["text"], boosted["from_username"]) == ("Lovely", "user_a")
-    assert boosted["permalink"] == "https://example.com/1700000001"
+    assert boosted["permalink"] == f"https://example.com/{POST}"
     assert (quiet["text"], quiet["from_username"], quiet["from_id"]) == ("Graph", "user_g", "9")
     assert (quiet["media_id"], quiet["canonical_media_id"]) == (POST, POST)
     assert (quiet["permalink"], quiet["media_caption"], quiet["media_posted_at"]) == (
@@ -517,6 +520,15 @@ async def test_what_only_the_graph_tells(known: AsyncEngine) -> None:
     )
     [story] = await select(known, "SELECT * FROM analytics.stories")
     assert (story["permalink"], story["media_type"]) == (f"https://example.com/{STORY}", "IMAGE")
+    async with known.begin() as connection:  # as of a part of an album
+        await connection.execute(
+            text("UPDATE hookline.media SET permalink = NULL WHERE media_id = :id"), {"id": POST}
+        )
+    pages = "SELECT permalink FROM analytics.comments ORDER BY field, comment_id"
+    assert (await select(known, pages))[0]["permalink"] == "https://example.com/1700000001"
+    async with known.begin() as connection:
+        await connection.execute(text("DELETE FROM hookline.media WHERE media_id = '1700000001'"))
+    assert (await select(known, pages))[0]["permalink"] == "https://example.com/ad"
 
 
 async def test_duplicates(known: AsyncEngine) -> None:

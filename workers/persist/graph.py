@@ -87,6 +87,7 @@ def _comment(answer: Answer) -> tuple[Any, ...]:
         "media_id": id_text(media.get("id")),
         "media_type": text_of(media, "media_type"),
         "media_product_type": text_of(media, "media_product_type"),
+        "permalink": text_of(media, "permalink"),
     }
     known = {name: value for name, value in told.items() if value is not None}
     return (

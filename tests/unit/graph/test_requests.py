@@ -46,7 +46,7 @@ def test_a_comment() -> None:
     assert request.url("v25.0").startswith("v25.0/179?fields=")
     assert _fields(request) == (
         "id,text,timestamp,username,from{id,username},like_count,hidden,parent_id,"
-        "media{id,media_type,media_product_type}"
+        "media{id,media_type,media_product_type,permalink}"
     )
 
 
