@@ -9,7 +9,7 @@ events that the webhook did not bring.
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from schemas.enriched import ANSWERED, Endpoint, Enriched
 from schemas.events import WEBHOOK, parse_time
@@ -26,6 +26,12 @@ _KINDS: Final[dict[Endpoint, Kind]] = {
 
 _OPEN: Final = ("pending", "parked")
 """A comment may still be read. Its text is known before; whether it is hidden is not."""
+
+Never: TypeAlias = Literal[
+    "not_read", "incomplete", "replayed", "ours", "unsigned", "hidden", "live"
+]
+"""Why something is never answered: `unsigned` is what nobody tells who wrote, so that it may be our
+own; `replayed` is what the webhook did not bring."""
 
 
 class Ours(NamedTuple):
@@ -99,52 +105,90 @@ def mentioned_on(enriched: Enriched) -> str | None:
 
 def facts_of(enriched: Enriched, ours: Ours, *, to_replayed: bool = False) -> Facts | None:
     """What rules decide on; None for what is never answered."""
+    found = examined(enriched, ours, to_replayed=to_replayed)
+    return found if isinstance(found, Facts) else None
+
+
+def examined(enriched: Enriched, ours: Ours, *, to_replayed: bool = False) -> Facts | Never:
+    """What rules decide on, or why it is never answered."""
     event, kind = enriched.event, kind_of(enriched)
-    if kind is None or event.account_id is None or not isinstance(event.value, dict):
-        return None
+    if kind is None:
+        return "not_read"
+    if event.account_id is None or not isinstance(event.value, dict):
+        return "incomplete"
     if event.source != WEBHOOK and not to_replayed:
-        return None
-    value, answer = event.value, enriched.read.answer or {}
-    author = _object(value, "from") or _object(answer, "from")
-    username = _text(author, "username") or _text(answer, "username")
-    author_id = id_text(author.get("id"))
-    text = _text(value, "text") or _text(answer, "text") or _text(answer, "caption")
-    found_id = _id(comment_id(value) if kind == "comment" else value.get("comment_id"))
-    media_id = _id(value.get("media_id")) or _id(_object(value, "media").get("id"))
-    is_incomplete = (kind != "caption_mention" and found_id is None) or (
-        kind != "comment" and media_id is None
-    )
-    if (
-        is_incomplete
-        or event.is_own
-        or author_id in ours.account_ids
-        or (username is not None and username.casefold() in ours.usernames)
-        or found_id in ours.reply_ids
-        or (username is None and author_id is None and _may_be_ours(kind, media_id, text, ours))
-        or answer.get("hidden") is True
-        or "LIVE" in (_product_type(value), _product_type(answer))
-    ):
-        return None
-    parent_id = _id(value.get("parent_id")) or _id(answer.get("parent_id"))
+        return "replayed"
+    told = _told(kind, event.value, enriched.read.answer or {})
+    never = _never(enriched, kind, told, ours)
+    if never is not None:
+        return never
     return Facts(
         event.event_id,
         event.account_id,
         kind,
-        media_id,
-        None if kind == "caption_mention" else found_id,
-        (parent_id or found_id) if kind == "comment" else None,
-        text,
-        username,
-        person(username, author_id),
-        min(event.received_at, _time(answer) or event.sent_at or event.received_at),
+        told.media_id,
+        None if kind == "caption_mention" else told.comment_id,
+        (told.parent_id or told.comment_id) if kind == "comment" else None,
+        told.text,
+        told.username,
+        person(told.username, told.author_id),
+        min(event.received_at, told.at or event.sent_at or event.received_at),
     )
 
 
-def _may_be_ours(kind: Kind, media_id: str | None, text: str | None, ours: Ours) -> bool:
+class _Told(NamedTuple):
+    """What the webhook tells of an event, and the Graph API where the webhook does not."""
+
+    comment_id: str | None
+    media_id: str | None
+    parent_id: str | None
+    text: str | None
+    username: str | None
+    author_id: str | None
+    is_hidden: bool
+    is_live: bool
+    at: datetime | None
+
+
+def _told(kind: Kind, value: dict[str, Any], answer: dict[str, Any]) -> _Told:
+    author = _object(value, "from") or _object(answer, "from")
+    return _Told(
+        _id(comment_id(value) if kind == "comment" else value.get("comment_id")),
+        _id(value.get("media_id")) or _id(_object(value, "media").get("id")),
+        _id(value.get("parent_id")) or _id(answer.get("parent_id")),
+        _text(value, "text") or _text(answer, "text") or _text(answer, "caption"),
+        _text(author, "username") or _text(answer, "username"),
+        id_text(author.get("id")),
+        answer.get("hidden") is True,
+        "LIVE" in (_product_type(value), _product_type(answer)),
+        _time(answer),
+    )
+
+
+def _never(enriched: Enriched, kind: Kind, told: _Told, ours: Ours) -> Never | None:
+    is_ours = (
+        enriched.event.is_own
+        or told.author_id in ours.account_ids
+        or (told.username is not None and told.username.casefold() in ours.usernames)
+        or told.comment_id in ours.reply_ids
+    )
+    is_unsigned = told.username is None and told.author_id is None
+    reasons: dict[Never, bool | None] = {
+        "incomplete": (kind != "caption_mention" and told.comment_id is None)
+        or (kind != "comment" and told.media_id is None),
+        "ours": is_ours,
+        "unsigned": is_unsigned and _may_be_ours(kind, told, ours),
+        "hidden": told.is_hidden,
+        "live": told.is_live,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _may_be_ours(kind: Kind, told: _Told, ours: Ours) -> bool:
     """Whether what nobody is known to have written may be an answer of ours. Who wrote a mention
     is often not told.
     """
-    return kind == "comment" or (media_id, plain(text)) in ours.unsettled
+    return kind == "comment" or (told.media_id, plain(told.text)) in ours.unsettled
 
 
 def person(username: str | None, author_id: str | None) -> str | None:
