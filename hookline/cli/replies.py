@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from hookline.cli import reply_rules
 from hookline.cli.database import run_with
 from hookline.cli.options import (
     Account,
@@ -239,3 +240,4 @@ def _question(word: "Word", count: int) -> str:
 
 
 app.command("send")(send)
+app.add_typer(reply_rules.app, name="rules")

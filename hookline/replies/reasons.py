@@ -27,7 +27,7 @@ MEANINGS: Final[dict[str, str]] = {
     "not_found_or_no_permission": "What was to be answered is gone, hidden, or not for us.",
     "user_unavailable": "Who was to be answered is not there any more.",
     "permission_missing": "The account lacks a permission.",
-    "too_old": "It was written longer ago than the rule answers.",
+    "too_old": "It was received longer ago than the rule answers.",
     "person_limit": "The rule has answered this person often enough.",
     "hour_limit": "The rule has answered often enough for an hour.",
     "no_such_rule": "Its rule is not in the file any more.",

@@ -16,7 +16,7 @@ class Row(NamedTuple):
         leased_until: so long its sender may still tell how it ended.
         sending_at: when it was begun last.
         looked_at: when it was looked for last, below the comment.
-        asked_at: when what it answers was written, or a person had it sent again.
+        asked_at: when what it answers was received, or a person had it sent again.
     """
 
     reply_key: str

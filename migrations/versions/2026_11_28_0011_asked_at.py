@@ -1,4 +1,4 @@
-"""When an answer was asked for, by who wrote or by a person: one that comes late is not sent."""
+"""When an answer was asked for, by who wrote or by a person: one that is late is not sent."""
 
 from alembic import op
 

@@ -27,8 +27,7 @@ class Sent(NamedTuple):
         now: the database's time.
         last_hour: when its answers of the last hour were sent, in order.
         to_person: how many of the last 24 hours went to the person that is to be answered.
-        asked_at: when what is to be answered was written, or else received; or a person had it
-            sent again.
+        asked_at: when what is to be answered was received, or a person had it sent again.
     """
 
     rule: str

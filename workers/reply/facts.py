@@ -64,6 +64,7 @@ class Facts:
         username: who wrote it.
         person: the same, as a key to count by.
         at: when it was written, or else received.
+        received_at: when it was received, by us.
     """
 
     event_id: str
@@ -76,6 +77,7 @@ class Facts:
     username: str | None = field(repr=False)
     person: str | None = field(repr=False)
     at: datetime
+    received_at: datetime
 
 
 def kind_of(enriched: Enriched) -> Kind | None:
@@ -133,6 +135,7 @@ def examined(enriched: Enriched, ours: Ours, *, to_replayed: bool = False) -> Fa
         told.username,
         person(told.username, told.author_id),
         min(event.received_at, told.at or event.sent_at or event.received_at),
+        event.received_at,
     )
 
 

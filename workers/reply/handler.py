@@ -96,5 +96,5 @@ def new_reply(facts: Facts, decision: Decision, now: datetime) -> NewReply:
         message=column_text(decision.message),
         dry_run=decision.dry_run,
         due_at=now,
-        asked_at=facts.at,
+        asked_at=facts.received_at,
     )

@@ -28,7 +28,7 @@ class NewReply:
         thread_id: the comment at the top, below which an answer to a comment is found again.
         person: who is answered, as `workers.reply.facts.person` has it; for limits.
         due_at: not before.
-        asked_at: when what is answered was written, or a person ordered an answer, if that is told.
+        asked_at: when what is answered was received; None where only its order counts.
         number: which one it is of those that a person ordered for the event, from 1.
     """
 

@@ -27,7 +27,7 @@ from workers.reply.rules.template import Template, usable_name
 from workers.reply.rules.words import Word, parts
 
 MAX_AGE_HOURS: Final = 24.0
-"""Nobody expects an answer any more to what they wrote the day before."""
+"""From receipt. Nobody expects an answer any more to what they wrote the day before."""
 
 Miss: TypeAlias = Literal[
     "other_kind", "other_account", "before_start", "no_text", "no_match", "timeout", "no_name"

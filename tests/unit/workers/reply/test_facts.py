@@ -43,6 +43,7 @@ def test_a_comment() -> None:
         username="Ann",
         person=person("ann", None),
         at=NOW - timedelta(hours=1),
+        received_at=NOW,
     )
     assert "Nice" not in repr(found)
     assert "Ann" not in repr(found)

@@ -43,6 +43,7 @@ def facts(
         username=username,
         person=person(username, None),
         at=at,
+        received_at=NOW,
     )
 
 
