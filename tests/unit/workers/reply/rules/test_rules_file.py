@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from workers.reply.rules.rule import Rule
 from workers.reply.rules.rules_file import Problem, RulesError, read_rules
+
+ROOT = Path(__file__).parents[5]
 
 EVERYTHING = b"""
 [[rule]]
@@ -193,3 +196,15 @@ def _read(content: bytes) -> Sequence[Rule | Problem]:
         return read_rules(content)
     except RulesError as error:
         return error.problems
+
+
+def test_the_example_and_the_page() -> None:
+    """Can be used as they are; every field is on the page."""
+    example = read_rules((ROOT / "deploy/replies.example.toml").read_bytes())
+    assert [rule.name for rule in example] == ["challenge", "prices"]
+    assert all(rule.dry_run for rule in example)
+    page = (ROOT / "docs/replies.md").read_text()
+    shown = page.partition("```toml\n")[2].partition("```")[0]
+    assert len(read_rules(shown.encode())) == 1
+    for name in Rule.model_fields:
+        assert f"| `{name}` |" in page
