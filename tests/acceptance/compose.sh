@@ -332,7 +332,7 @@ kill_inside() {
 send 3 1500 --rate 120 &
 sending=$!
 sleep 2
-for service in "${ours[@]}"; do
+for service in archive dedupe persist ingest "${callers[@]}"; do
   kill_inside "$service"
   sleep 2
 done
