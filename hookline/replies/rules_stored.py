@@ -20,7 +20,7 @@ from schemas.events import WEBHOOK, Event, brought_by, decode_event, encode_even
 from schemas.identity import ClaimKey, identify
 from schemas.splitting import Position, split
 from schemas.tables import SCHEMA, graph_reads
-from workers.reply.facts import examined, mentioned_on
+from workers.reply.facts import examined, stands_on
 from workers.reply.outbox import Outbox
 
 FIELDS: Final = ("comments", "mentions")
@@ -93,7 +93,7 @@ async def stored(engine: AsyncEngine, wanted: Wanted) -> list[Sample]:
     ]
     ours = await Outbox(engine).ours(
         [one.read.object_id for one in known],
-        [media_id for one in known if (media_id := mentioned_on(one)) is not None],
+        [media_id for one in known if (media_id := stands_on(one)) is not None],
     )
     examinations = {one.event.event_id: examined(one, ours) for one in known}
     return [

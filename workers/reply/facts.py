@@ -99,10 +99,10 @@ def is_lost(enriched: Enriched) -> bool:
     return kind not in (None, "comment") and enriched.read.status == "unreadable"
 
 
-def mentioned_on(enriched: Enriched) -> str | None:
-    """The media that a mention stands on."""
+def stands_on(enriched: Enriched) -> str | None:
+    """The media that a mention or a comment stands on, as far as that was told."""
     value = enriched.event.value
-    return _id(value.get("media_id")) if isinstance(value, dict) else None
+    return _media_id(value) if isinstance(value, dict) else None
 
 
 def facts_of(enriched: Enriched, ours: Ours, *, to_replayed: bool = False) -> Facts | None:
@@ -157,7 +157,7 @@ def _told(kind: Kind, value: dict[str, Any], answer: dict[str, Any]) -> _Told:
     author = _object(value, "from") or _object(answer, "from")
     return _Told(
         _id(comment_id(value) if kind == "comment" else value.get("comment_id")),
-        _id(value.get("media_id")) or _id(_object(value, "media").get("id")),
+        _media_id(value),
         _id(value.get("parent_id")) or _id(answer.get("parent_id")),
         _text(value, "text") or _text(answer, "text") or _text(answer, "caption"),
         _text(author, "username") or _text(answer, "username"),
@@ -175,12 +175,11 @@ def _never(enriched: Enriched, kind: Kind, told: _Told, ours: Ours) -> Never | N
         or (told.username is not None and told.username.casefold() in ours.usernames)
         or told.comment_id in ours.reply_ids
     )
-    is_unsigned = told.username is None and told.author_id is None
     reasons: dict[Never, bool | None] = {
         "incomplete": (kind != "caption_mention" and told.comment_id is None)
         or (kind != "comment" and told.media_id is None),
         "ours": is_ours,
-        "unsigned": is_unsigned and _may_be_ours(kind, told, ours),
+        "unsigned": told.username is None and _may_be_ours(kind, told, ours),
         "hidden": told.is_hidden,
         "live": told.is_live,
     }
@@ -188,10 +187,12 @@ def _never(enriched: Enriched, kind: Kind, told: _Told, ours: Ours) -> Never | N
 
 
 def _may_be_ours(kind: Kind, told: _Told, ours: Ours) -> bool:
-    """Whether what nobody is known to have written may be an answer of ours. Who wrote a mention
-    is often not told.
+    """Whether what is told without a name may be an answer of ours. Who wrote a mention is often
+    not told; and by an id alone we may not know ourselves, for one account knows another by an id
+    of its own.
     """
-    return kind == "comment" or (told.media_id, plain(told.text)) in ours.unsettled
+    is_unsigned_comment = kind == "comment" and told.author_id is None
+    return is_unsigned_comment or (told.media_id, plain(told.text)) in ours.unsettled
 
 
 def person(username: str | None, author_id: str | None) -> str | None:
@@ -206,6 +207,10 @@ def _id(value: Any) -> str | None:
     """An id of Meta's, which is a decimal number. Anything else has no place in a URL."""
     found = id_text(value)
     return found if found is not None and found.isascii() and found.isdecimal() else None
+
+
+def _media_id(value: dict[str, Any]) -> str | None:
+    return _id(value.get("media_id")) or _id(_object(value, "media").get("id"))
 
 
 def _is_on_ad(value: Any) -> bool:

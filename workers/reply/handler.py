@@ -15,7 +15,7 @@ from schemas.events import MalformedEventError
 from schemas.fields import Field
 from schemas.topics import enriched_topic
 from workers.reply.deciding import NO_RULES, Decision, Rules, RulesSource
-from workers.reply.facts import Facts, facts_of, is_lost, kind_of, mentioned_on
+from workers.reply.facts import Facts, facts_of, is_lost, kind_of, stands_on
 from workers.reply.outbox import Outbox
 from workers.reply.reply import NewReply
 
@@ -64,7 +64,7 @@ class ReplyHandler:
         now = datetime.now(UTC)
         ours = await self._outbox.ours(
             [one.read.object_id for one in read],
-            [media_id for one in read if (media_id := mentioned_on(one)) is not None],
+            [media_id for one in read if (media_id := stands_on(one)) is not None],
         )
         found = [facts_of(one, ours, to_replayed=self.to_replayed) for one in read]
         # In a thread: patterns may take their time, while the loop has to answer Kafka.

@@ -33,7 +33,7 @@ def replies_in(page: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def candidates(replies: Iterable[dict[str, Any]], reply: Reply, username: str | None) -> list[str]:
-    """The ids of replies that may be this one: ours, with its text, and not older.
+    """The ids of replies that may be this one: not by others, with its text, and not older.
 
     Args:
         replies: as the Graph API tells them, in its order.
@@ -66,14 +66,17 @@ def _is_seen(character: str) -> bool:
 
 def _is_by(one: dict[str, Any], account_id: str, username: str | None) -> bool:
     """Whether the account wrote it, by its id or its name: an id may be one that Instagram has for
-    our app alone.
+    our app alone. What nobody is told to have written may be ours: it must not be said of an answer
+    that it was not done.
 
     Source: https://developers.facebook.com/docs/instagram-platform/self-messaging
     """
     author = one.get("from")
     members = author if isinstance(author, dict) else {}
-    names = (members.get("username"), one.get("username"))
-    return id_text(members.get("id")) == account_id or (username is not None and username in names)
+    author_id = id_text(members.get("id"))
+    told = (members.get("username"), one.get("username"))
+    names = [name for name in told if isinstance(name, str)]
+    return author_id == account_id or username in names or not (author_id or names)
 
 
 def _is_recent(one: dict[str, Any], since: datetime) -> bool:

@@ -155,7 +155,7 @@ WITH picked AS (
 )
 UPDATE {SCHEMA}.replies AS r SET due_at = clock_timestamp() + CAST(:lease AS interval)
 FROM picked WHERE r.reply_key = picked.reply_key
-RETURNING {_RETURNED}, picked.username
+RETURNING {_RETURNED}, picked.username, clock_timestamp()
 """)  # noqa: S608
 
 _ALIKE: Final = text(
@@ -178,10 +178,11 @@ _ORDERED: Final = text(
 
 
 class Look(NamedTuple):
-    """An answer to be looked for, and the name of its account."""
+    """An answer to be looked for, the name of its account, and PostgreSQL's time."""
 
     reply: Reply
     username: str | None
+    at: datetime
 
 
 class Outbox:
@@ -280,7 +281,7 @@ class Outbox:
         """An answer that is to be looked for now; nobody else gets it meanwhile."""
         async with transaction(self._engine) as connection:
             found = (await connection.execute(_LOOK, {"lease": self._lease})).one_or_none()
-        return Look(Reply(*found[:-1]), found[-1]) if found is not None else None
+        return Look(Reply(*found[:-2]), *found[-2:]) if found is not None else None
 
     async def found(
         self, reply: Reply, reply_ids: Sequence[str], now: datetime

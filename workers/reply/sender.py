@@ -6,7 +6,7 @@ Nothing here sleeps for an account, a limit or a budget: whatever may not be sen
 import asyncio
 import time
 from collections.abc import Coroutine
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -126,8 +126,8 @@ class Sender:
             await self._unsent(reply, grant, Settlement("failed", "wrong_ids"))
             return True
         if time.time() - begun_s > HESITATION_S:
-            due_at = datetime.now(UTC)
-            await self._unsent(reply, grant, Settlement("planned", "sender_slept", due_at=due_at))
+            again = Settlement("planned", "sender_slept", due_at=reply.sending_at)
+            await self._unsent(reply, grant, again)
             return True
         await self._send(reply, write, token, grant)
         return True
@@ -137,30 +137,41 @@ class Sender:
         await self._ledger.settle(grant, outcomes_of([]))
 
     async def _send(self, reply: Reply, write: GraphWrite, token: Token, grant: Grant) -> None:
+        begun_s = time.monotonic()
         try:
             answer = await self._client.write(write, Credentials(token.value, token.app_secret))
         except GraphUnavailableError as error:
-            await self._to_the_end(self._unanswered(reply, grant, error))
+            now = _now(reply, begun_s)
+            await self._to_the_end(self._unanswered(reply, grant, error, now))
             if not error.was_sent:
                 raise  # the slot waits: others would not get through either
         else:
             reached(CrashPoint.REPLY_ANSWERED)
-            await self._to_the_end(self._answered(reply, write, token, grant, answer))
+            now = _now(reply, begun_s)
+            await self._to_the_end(self._answered(reply, write, token, grant, answer, now))
         reached(CrashPoint.REPLY_SETTLED)
 
     async def _answered(
-        self, reply: Reply, write: GraphWrite, token: Token, grant: Grant, answer: Answer
+        self,
+        reply: Reply,
+        write: GraphWrite,
+        token: Token,
+        grant: Grant,
+        answer: Answer,
+        now: datetime,
     ) -> None:
         # Closed first what is to be closed: what goes back to the plan is due at once.
         outcomes = outcomes_of([answer])
         await self._retry.until_done(lambda: self._ledger.settle(grant, outcomes))
         await self._retry.until_done(lambda: self._park(token, write.endpoint, answer))
-        await self._settled(reply, after_answer(reply, answer, datetime.now(UTC)))
+        await self._settled(reply, after_answer(reply, answer, now))
 
-    async def _unanswered(self, reply: Reply, grant: Grant, error: GraphUnavailableError) -> None:
+    async def _unanswered(
+        self, reply: Reply, grant: Grant, error: GraphUnavailableError, now: datetime
+    ) -> None:
         outcomes = outcomes_without_answer(1, error)
         await self._retry.until_done(lambda: self._ledger.settle(grant, outcomes))
-        await self._settled(reply, after_silence(reply, error, datetime.now(UTC)))
+        await self._settled(reply, after_silence(reply, error, now))
 
     async def _settled(self, reply: Reply, settlement: Settlement) -> None:
         """It is in the outbox how an answer ended, and told."""
@@ -225,9 +236,9 @@ class Sender:
         if found is None:
             return True
         if isinstance(found, str):
-            await self._outbox.not_looked(reply, found, datetime.now(UTC))
+            await self._outbox.not_looked(reply, found, look.at)
             return True
-        settlement = await self._outbox.found(reply, found, datetime.now(UTC))
+        settlement = await self._outbox.found(reply, found, look.at)
         if settlement is not None and settlement.state != "unknown":
             _tell(reply, settlement)
         return True
@@ -264,6 +275,11 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 _TOLD: Final = (Action.AMBIGUOUS, Action.FINAL, Action.BUG)
 """What looking again would not change."""
+
+
+def _now(reply: Reply, begun_s: float) -> datetime:
+    """PostgreSQL's time, by which answers are due: a replica's own may be another one."""
+    return reply.sending_at + timedelta(seconds=time.monotonic() - begun_s)
 
 
 def _tell(reply: Reply, settlement: Settlement) -> None:

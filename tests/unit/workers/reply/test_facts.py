@@ -131,6 +131,15 @@ def test_an_answer_whose_id_is_not_known_yet_is_ours() -> None:
     assert facts_of(by_somebody, unsettled) is not None
 
 
+def test_an_answer_that_comes_back_with_an_id_alone_is_ours() -> None:
+    """One account of ours knows another by an id that tells us nothing."""
+    said = {**COMMENT, "text": "Thank you, @ann", "from": {"id": "9"}}
+    unsettled = NOBODY._replace(unsettled=frozenset({("18", plain("Thank you, @ann"))}))
+    assert facts_of(enriched("comments", said, status="unreadable"), unsettled) is None
+    assert facts_of(enriched("comments", said, status="unreadable"), NOBODY) is not None
+    assert facts_of(enriched("comments", said, {"username": "ann"}), unsettled) is not None
+
+
 def test_other_reads_of_an_event_decide_nothing() -> None:
     """Of its media, of a live comment; a press of the test button has none."""
     assert facts_of(enriched("comments", COMMENT, endpoint="media"), NOBODY) is None
