@@ -2,11 +2,12 @@
 
 import json
 import re
+import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
@@ -51,8 +52,8 @@ _MENTIONED: Final = re.compile(r"(mentioned_(?:comment|media))\.(?:comment|media
 class Witness(Graph):
     """A Graph API that remembers what it told of each object, also where that got lost."""
 
-    def __init__(self, options: GraphOptions) -> None:
-        super().__init__(options)
+    def __init__(self, options: GraphOptions, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(options, clock)
         self._answers: defaultdict[str, list[Node]] = defaultdict(list)
         self._refusals: defaultdict[str, set[tuple[int, int | None]]] = defaultdict(set)
 
@@ -104,10 +105,15 @@ class GraphApi:
             self.witness.faults.wanted = ()
 
 
+MakeGraph: TypeAlias = Callable[[GraphOptions], Witness]
+
+
 @asynccontextmanager
-async def open_graph_api(app_id: str, app_secret: str) -> AsyncIterator[GraphApi]:
+async def open_graph_api(
+    app_id: str, app_secret: str, make: MakeGraph = Witness
+) -> AsyncIterator[GraphApi]:
     """A Graph API that answers for this app until the end of the context."""
-    witness = Witness(GraphOptions(app_id=app_id, app_secret=app_secret, **WORLD))
+    witness = make(GraphOptions(app_id=app_id, app_secret=app_secret, **WORLD))
     # No access log: URLs may hold tokens.
     runner = web.AppRunner(graph_app(witness), access_log=None, shutdown_timeout=1.0)
     await runner.setup()

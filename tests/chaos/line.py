@@ -4,10 +4,11 @@ import asyncio
 import os
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -26,8 +27,9 @@ from hookline.embedded.ports import HOST
 from hookline.embedded.stack import MAX_BODY_BYTES, Elsewhere, EmbeddedStack
 from hookline.embedded.state import Kept, State
 from runtime.errors import DependencyError
+from schemas.settings import PREFIX
 from tests.chaos.disks import Disk
-from tests.chaos.graph_api import GraphApi, open_graph_api
+from tests.chaos.graph_api import GraphApi, MakeGraph, Witness, open_graph_api
 from tests.chaos.operators import connect
 from tests.faults.proxy import Proxy, before_kafka
 
@@ -53,6 +55,7 @@ class Line:
         kafka_bootstrap: past the proxies.
         database_url: past the proxy.
         disks: small disks that can be made full, by the name of the fault's target.
+        environment: what services are told besides.
     """
 
     folder: Path
@@ -65,6 +68,7 @@ class Line:
     kafka_bootstrap: str
     database_url: str
     disks: dict[str, Disk]
+    environment: Mapping[str, str]
 
     @property
     def state(self) -> State:
@@ -133,8 +137,8 @@ class Line:
         finally:
             await admin.close()
 
-    def replica(self, worker: str, number: int) -> Child:
-        """One more replica of a worker; the caller starts and stops it."""
+    def replica(self, worker: str, number: int, **settings: str) -> Child:
+        """One more replica of a worker, with settings besides; the caller starts and stops it."""
         name = f"{worker}-{number}"
         state = self.state
         program = Program(
@@ -142,12 +146,12 @@ class Line:
             [sys.executable, "-P", "-m", "hookline", "worker", worker, "--replica", str(number)],
             {
                 **os.environ,
-                **SIMULATED,
+                **self.environment,
+                **{PREFIX + name: value for name, value in settings.items()},
                 "HOOKLINE_KAFKA_BOOTSTRAP": state.kafka_bootstrap,
                 "HOOKLINE_DATABASE_URL": state.database_url,
                 "HOOKLINE_APP_SECRETS": f"{state.app_id}:{state.app_secret}",
                 "HOOKLINE_VAULT_KEYS": state.vault_keys,
-                GRAPH_URL: state.graph_url,
                 "HOOKLINE_DRAIN_TIMEOUT_S": "2",
             },
             self.folder / "logs" / f"{name}.log",
@@ -173,8 +177,22 @@ async def open_line(
     disks: dict[str, Disk],
     announce: Announce,
     progress: Progress | None,
+    *,
+    workers: Mapping[str, int] = WORKERS,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    make_graph: MakeGraph = Witness,
 ) -> AsyncIterator[Line]:
     """A running line on a folder of its own, stopped in order at the end.
+
+    Args:
+        servers: what it runs on.
+        folder: for data and logs.
+        disks: passed on.
+        announce: told what happens, in lines for a person.
+        progress: told how much of a download has arrived.
+        workers: replicas by worker, where it is not one.
+        environment: settings of its services besides their defaults.
+        make_graph: makes the Graph API.
 
     Raises:
         DependencyError: something cannot be started; the message says what, and why.
@@ -207,14 +225,11 @@ async def open_line(
         )
         data = folder / "line"
         kept = _kept(data)
-        graph = await opened.enter_async_context(open_graph_api(kept.app_id, kept.app_secret))
-        plan = Plan(
-            data,
-            workers=WORKERS,
-            announce=announce,
-            elsewhere=through,
-            environment={**SIMULATED, GRAPH_URL: graph.url},
+        graph = await opened.enter_async_context(
+            open_graph_api(kept.app_id, kept.app_secret, make_graph)
         )
+        told = {**SIMULATED, **environment, GRAPH_URL: graph.url}
+        plan = Plan(data, workers=workers, announce=announce, elsewhere=through, environment=told)
         pipeline = await opened.enter_async_context(open_pipeline(plan))
         await _connect_accounts(data, graph)
         yield Line(
@@ -228,6 +243,7 @@ async def open_line(
             stack.kafka_bootstrap,
             stack.database_url,
             disks,
+            told,
         )
 
 

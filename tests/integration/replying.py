@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from time import time
 from typing import Any, Final
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -23,6 +25,7 @@ from runtime.health import Readiness
 from runtime.retry import Retry
 from runtime.vault import Vault, new_key
 from runtime.worker import Record
+from schemas.crash_points import CrashPoint
 from schemas.dead_letters import Source
 from schemas.enriched import Endpoint, Read, encode_enriched
 from schemas.events import brought_by, decode_event
@@ -35,6 +38,7 @@ from simulator.graph.options import GraphOptions
 from simulator.graph.server import serve_graph
 from tests.integration.enriching import ACCOUNT, AMPLE, MEDIA, bodies
 from tests.integration.handled import Handled, received
+from workers.reply import sender
 from workers.reply.deciding import Decision, Hold, Rules, Sent
 from workers.reply.facts import Facts
 from workers.reply.handler import ReplyHandler
@@ -209,12 +213,23 @@ class Replying:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
+    async def dies_at(self, point: CrashPoint, lease_s: float) -> None:
+        """A replica comes to a point, and nobody hears of it again."""
+
+        def reached(at: CrashPoint) -> None:
+            if at is point:
+                raise _DiedError
+
+        with pytest.MonkeyPatch.context() as patch, suppress(ExceptionGroup):
+            patch.setattr(sender, "reached", reached)
+            await self._sender(lease_s).run(self.handler.some, asyncio.Event())
+
     def _sender(self, lease_s: float) -> Sender:
         return Sender(
             Outbox(self.engine, lease_s),
             self.client,
             Tokens(self.engine, Vault(self.settings), self.settings.secrets_by_app()),
-            Ledger(self.engine, self.settings.graph_target_utilisation, 30),
+            Ledger(self.engine, self.settings.graph_target_utilisation, lease_s),
             self.rules,
             Retry(self.readiness, "reply", 0.5),
             self.settings,
@@ -254,6 +269,10 @@ class Replying:
         return set(await self.states()) <= set(states)
 
 
+class _DiedError(Exception):
+    """Here it ended."""
+
+
 def replayed(record: Record) -> Record:
     """The same, brought by a replay."""
     document = json.loads(record.value or b"")
@@ -285,10 +304,11 @@ async def replying(
     database_url: str,
     options: GraphOptions | None = None,
     timeout_s: float = 2.0,
+    clock: Callable[[], float] = time,
     **changed: Any,
 ) -> AsyncIterator[Replying]:
     """Everything but the senders, with a connected account."""
-    async with serve_graph(options or simulated()) as server:
+    async with serve_graph(options or simulated(), clock=clock) as server:
         told = server.graph.options
         settings = ReplySettings.model_validate(
             {

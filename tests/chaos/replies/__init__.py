@@ -1,0 +1,1 @@
+"""The proof of replies: faults on every write, and a day in which every answer comes back."""

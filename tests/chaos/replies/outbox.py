@@ -1,0 +1,103 @@
+"""The outbox from outside: what it holds, and when it has nothing left to do."""
+
+import asyncio
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Final
+
+import asyncpg
+
+from tests.chaos.replies.verdict import Row
+from tests.faults.clock import Clock
+
+ROWS: Final = """
+SELECT reply_key, event_id, rule, account_id, coalesce(comment_id, media_id) AS target, state,
+    reason, reply_id, dry_run
+FROM hookline.replies
+"""
+
+LEFT_ALONE: Final = """
+SELECT concat_ws(':', 'mentions', account_id, media_id, coalesce(nullif(comment_id, ''), '-')),
+    concat_ws(': ', enrichment_status, enrichment_reason)
+FROM hookline.mentions WHERE enrichment_status NOT IN ('done', 'partial')
+UNION ALL
+SELECT concat_ws(':', field, account_id, comment_id),
+    CASE WHEN hidden THEN 'hidden' ELSE concat_ws(': ', enrichment_status, enrichment_reason) END
+FROM hookline.comments WHERE hidden OR enrichment_status IN ('pending', 'parked')
+"""
+
+# What Meta refused for abuse holds up its account: that waits for a time, too.
+NEXT: Final = """
+SELECT
+    count(*) FILTER (WHERE state = 'sending' OR due_at <= clock_timestamp() AND (
+        state = 'unknown' OR state = 'planned' AND NOT dry_run AND rule = ANY($1)
+        AND NOT EXISTS (SELECT FROM hookline.replies AS b WHERE b.account_id = r.account_id
+            AND b.reason = 'blocked_for_abuse' AND b.due_at > clock_timestamp()))) AS now,
+    min(due_at - clock_timestamp()) FILTER (WHERE due_at > clock_timestamp()
+        AND (state = 'unknown' OR state = 'planned' AND NOT dry_run AND rule = ANY($1))) AS later
+FROM hookline.replies AS r
+"""
+
+POLL_S: Final = 0.05
+STUCK_S: Final = 90.0
+"""Something is to be done now, and nobody does it."""
+
+MOST_WAITS: Final = 500
+
+MARGIN: Final = timedelta(minutes=1)
+"""What is due at nearly the same time is done together."""
+
+
+class NotSettledError(Exception):
+    """Something in the outbox stays as it is, though it is due."""
+
+
+async def rows(database_url: str) -> list[Row]:
+    """All of it."""
+    return [Row(*row) for row in await _fetch(database_url, ROWS)]
+
+
+async def left_alone(database_url: str) -> dict[str, str]:
+    """Why events have no answer, as the tables tell it, by event id."""
+    return {row[0]: row[1] for row in await _fetch(database_url, LEFT_ALONE)}
+
+
+async def settled(database_url: str, rules: Collection[str], clock: Clock | None) -> timedelta:
+    """Returns when nothing is to be sent or looked for by these rules, now or later; time is put
+    forward where everything waits for it. Without a clock only what is due now is waited for.
+
+    Returns:
+        How much time was put forward.
+
+    Raises:
+        NotSettledError: what is due is not done.
+    """
+    passed = timedelta()
+    for _ in range(MOST_WAITS):
+        later = await _nothing_due(database_url, rules)
+        if later is None or clock is None:
+            return passed
+        await clock.forward(later + MARGIN)
+        passed += later + MARGIN
+    raise NotSettledError(f"there is no end to what is put off: {passed} went by")
+
+
+async def _nothing_due(database_url: str, rules: Collection[str]) -> timedelta | None:
+    """Waits until nothing is due; gives how long it is until something will be."""
+    try:
+        async with asyncio.timeout(STUCK_S):
+            while True:
+                [(now, later)] = await _fetch(database_url, NEXT, list(rules))
+                if not now:
+                    return later if isinstance(later, timedelta) else None
+                await asyncio.sleep(POLL_S)
+    except TimeoutError as error:
+        raise NotSettledError(f"{now} answers are due for {STUCK_S:.0f} s") from error
+
+
+async def _fetch(database_url: str, query: str, *values: object) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(database_url)
+    try:
+        return list(await connection.fetch(query, *values))
+    finally:
+        await connection.close()

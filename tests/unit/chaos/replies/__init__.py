@@ -1,0 +1,1 @@
+"""The proof of replies: what its verdict finds, and what goes wrong in it."""
