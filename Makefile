@@ -66,6 +66,7 @@ bench: $(VENV)/dev.stamp  ## measure this machine
 
 docs: $(VENV)/run.stamp  ## write the generated pages anew
 	$(BIN)/python -m hookline.configuration_page > docs/configuration.md
+	$(BIN)/python -m hookline.doctor.handbook > docs/doctor.md
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .

@@ -205,6 +205,16 @@ def app_subscriptions(app_id: str) -> GraphRequest:
     return GraphRequest("app_subscriptions", f"{_id(app_id)}/subscriptions", query)
 
 
+def app_permissions(app_id: str) -> GraphRequest:
+    """The permissions that an app may ask users for, with a status each: to be asked with its own
+    token.
+
+    Source: https://developers.facebook.com/docs/graph-api/reference/application/permissions/
+    """
+    query = (("fields", "permission,status"),)
+    return GraphRequest("app_permissions", f"{_id(app_id)}/permissions", query)
+
+
 def user_permissions() -> GraphRequest:
     """What a token's user granted to the app.
 

@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined
 from schemas.settings import (
     PREFIX,
     AccountsSettings,
+    DoctorSettings,
     EnrichSettings,
     IngestSettings,
     MigrateSettings,
@@ -38,6 +39,7 @@ SERVICES: Final[dict[str, type[Settings]]] = {
     "the operator's verbs": OperatorSettings,
     "hookline accounts connect, rotate-key": AccountsSettings,
     "hookline subscriptions": SubscriptionsSettings,
+    "hookline doctor": DoctorSettings,
     "hookline simulate": SimulateSettings,
 }
 

@@ -1,4 +1,4 @@
-"""Moments as people write and read them: RFC 3339, or how long ago. Pure."""
+"""Moments and durations as people write and read them. Pure."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -41,3 +41,18 @@ def require_order(since: datetime | None, until: datetime | None) -> None:
     """
     if since is not None and until is not None and since >= until:
         raise ValueError(f"--since {since.isoformat()} is not before --until {until.isoformat()}")
+
+
+def spoken(time: timedelta | None) -> str:
+    """A duration in its two greatest units, such as `3 d 4 h`; a dash for what is unknown."""
+    if time is None:
+        return "–"
+    seconds = max(int(time.total_seconds()), 0)
+    parts = [
+        (seconds // 86400, "d"),
+        (seconds // 3600 % 24, "h"),
+        (seconds // 60 % 60, "min"),
+        (seconds % 60, "s"),
+    ]
+    first = next((index for index, (value, _) in enumerate(parts) if value), len(parts) - 1)
+    return " ".join(f"{value} {unit}" for value, unit in parts[first : first + 2] if value) or "0 s"

@@ -11,7 +11,7 @@ DELIVERIES: Final = Counter(
 )
 REFUSED_REQUESTS: Final = Counter(
     names.REFUSED_REQUESTS_TOTAL,
-    "Refused requests that are no deliveries: handshakes and strangers'.",
+    "Refused requests that are no deliveries: handshakes, strangers' and the doctor's.",
     ["reason"],
 )
 INGEST_SECONDS: Final = Histogram(

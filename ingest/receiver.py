@@ -31,6 +31,7 @@ from runtime.logs import place_of
 from runtime.publisher import OutRecord, Publisher
 from schemas.crash_points import CrashPoint
 from schemas.deliveries import Delivery, body_key, delivery_headers
+from schemas.probe import USER_AGENT
 from schemas.settings import IngestSettings
 from schemas.splitting import fields_in
 from schemas.topics import raw_topic
@@ -124,6 +125,8 @@ class Receiver:
         try:
             outcome = await self._accept(request)
         except RefusalError as refusal:
+            if request.headers.get("User-Agent") == USER_AGENT:
+                return _refuse_probe(refusal)
             return self._refuse(refusal)
         except Exception as error:  # noqa: BLE001  # a resend may help, and the text is not for logs
             log.error("delivery_failed", error=type(error).__name__, at=place_of(error))
@@ -292,6 +295,13 @@ class Receiver:
         if self.draining:
             return RefusalError(503, "draining", "This process is stopping.")
         return RefusalError(status, reason, f"Not done within {timeout_s:g} s.")
+
+
+def _refuse_probe(refusal: RefusalError) -> web.Response:
+    """Our own doctor wants to be refused: it is no delivery that failed."""
+    metrics.REFUSED_REQUESTS.labels(refusal.reason).inc()
+    log.info("probe_refused", reason=refusal.reason, status=refusal.status)
+    return error_response(refusal.status, refusal.reason, refusal.message)
 
 
 def _entry(app_id: str, signature: str, body: bytes) -> Entry:

@@ -74,14 +74,35 @@ async def retention_s(settings: KafkaSettings, topics: Sequence[str]) -> dict[st
     return found
 
 
-async def _apply(admin: AIOKafkaAdminClient, settings: TopicsSettings) -> list[str]:
-    brokers = len((await admin.describe_cluster())["brokers"])
-    specs = topic_specs(
+def wanted_topics(settings: TopicsSettings, brokers: int) -> list[TopicSpec]:
+    """The topics as a cluster of so many brokers should have them."""
+    return topic_specs(
         partitions=settings.topic_partitions,
         replication_factor=settings.topic_replication_factor or replication_for(brokers),
         retention_days=settings.topic_retention_days,
         max_body_bytes=settings.ingest_max_body_bytes,
     )
+
+
+async def topic_configs(
+    admin: AIOKafkaAdminClient, topics: Sequence[str]
+) -> dict[str, dict[str, tuple[str, bool]]]:
+    """The settings in force of topics that are there, and whether the topic itself carries them.
+
+    Raises:
+        KafkaError: Kafka cannot be reached. The caller brings the deadline.
+    """
+    answers = await admin.describe_configs([_resource(name) for name in topics]) if topics else ()
+    return {
+        name: {entry[0]: (entry[1], entry[3] == SET_ON_TOPIC) for entry in entries}
+        for answer in answers
+        for _, _, _, name, entries in answer.resources
+    }
+
+
+async def _apply(admin: AIOKafkaAdminClient, settings: TopicsSettings) -> list[str]:
+    brokers = len((await admin.describe_cluster())["brokers"])
+    specs = wanted_topics(settings, brokers)
     existing = set(await admin.list_topics())
     missing = [spec for spec in specs if spec.name not in existing]
     present = [spec for spec in specs if spec.name in existing]
@@ -138,12 +159,7 @@ async def _narrow(
 async def _adjust(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> list[str]:
     if not specs:
         return []
-    answers = await admin.describe_configs([_resource(spec.name) for spec in specs])
-    found = {
-        name: {entry[0]: (entry[1], entry[3] == SET_ON_TOPIC) for entry in entries}
-        for answer in answers
-        for _, _, _, name, entries in answer.resources
-    }
+    found = await topic_configs(admin, [spec.name for spec in specs])
     changes: list[str] = []
     resources: list[ConfigResource] = []
     for spec in specs:

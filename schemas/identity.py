@@ -48,6 +48,11 @@ def identify(change: Change, delivery_id: str) -> Identity:
     return Identity(f"{change.field}:{account_id}:{natural_key}", natural_key, digest, is_test)
 
 
+def account_of(event_id: str) -> str:
+    """The account that an event is about; `0` for dashboard tests, `-` where none was told."""
+    return event_id.split(":", 2)[1]
+
+
 def is_typed(field: str, natural_key: str) -> bool:
     """Whether an event goes to its field's own table; all others are stored in `other_events`."""
     return field != "other" and not natural_key.startswith(("sha256:", "test:"))

@@ -206,7 +206,20 @@ class AppSettings(Settings):
         return _secrets_by_app(self.app_secrets)
 
 
-class IngestSettings(AppSettings, ServiceSettings, KafkaSettings):
+class SpoolSettings(Settings):
+    """Where ingest keeps what Kafka does not take."""
+
+    ingest_spool_dir: Path | None = Field(
+        None,
+        description="Folder for deliveries that Kafka does not take; they are answered 200 and "
+        "sent on later. Without it such deliveries are answered 503.",
+    )
+    ingest_spool_max_bytes: int = Field(
+        4096 * MIB, ge=MIB, description="The most a process keeps there; beyond it, 503 again."
+    )
+
+
+class IngestSettings(AppSettings, ServiceSettings, SpoolSettings, KafkaSettings):
     """What `hookline ingest` can be told."""
 
     verify_token: Annotated[SecretStr, AfterValidator(_not_blank)] = Field(
@@ -228,14 +241,6 @@ class IngestSettings(AppSettings, ServiceSettings, KafkaSettings):
     )
     ingest_read_timeout_s: float = Field(
         30.0, gt=0, le=600, description="Wait for a request's body to arrive."
-    )
-    ingest_spool_dir: Path | None = Field(
-        None,
-        description="Folder for deliveries that Kafka does not take; they are answered 200 and "
-        "sent on later. Without it such deliveries are answered 503.",
-    )
-    ingest_spool_max_bytes: int = Field(
-        4096 * MIB, ge=MIB, description="The most a process keeps there; beyond it, 503 again."
     )
     ingest_spool_after_s: float = Field(
         2.0,
@@ -303,8 +308,8 @@ class VaultSettings(Settings):
     )
 
 
-class GraphSettings(AppSettings, VaultSettings):
-    """How to call Meta's Graph API."""
+class CallSettings(Settings):
+    """Where Meta's Graph API answers, and how long it may take."""
 
     graph_url: Annotated[str, AfterValidator(_base_url)] = Field(
         "https://graph.facebook.com", description="Where the Graph API answers."
@@ -312,15 +317,24 @@ class GraphSettings(AppSettings, VaultSettings):
     graph_version: str = Field(
         "v25.0", pattern=r"^v[1-9][0-9]?\.0$", description="The Graph API version of every call."
     )
+    graph_timeout_s: float = Field(
+        10.0, gt=0, le=60, description="The longest that one call may take."
+    )
+
+
+class MetaSettings(AppSettings, CallSettings):
+    """The app at Meta, and where it is asked about."""
+
+
+class GraphSettings(MetaSettings, VaultSettings):
+    """How to call Meta's Graph API."""
+
     graph_target_utilisation: float = Field(
         0.95,
         gt=0,
         lt=1,
         description="The share of an account's call budget to use; live comments may use half of "
         "what is above it.",
-    )
-    graph_timeout_s: float = Field(
-        10.0, gt=0, le=60, description="The longest that one call may take."
     )
     graph_concurrency: int = Field(
         4, ge=1, le=64, description="Calls at once of one replica; one more is for live comments."
@@ -389,8 +403,8 @@ class SubscriptionsSettings(AccountsSettings, CallbackSettings):
     """What `hookline subscriptions` can be told."""
 
 
-class WatchdogSettings(ServiceSettings, SubscriptionsSettings, MetricsSettings):
-    """What `hookline worker watchdog` can be told."""
+class WatchSettings(Settings):
+    """How often subscriptions are looked at."""
 
     watchdog_interval_s: float = Field(
         600.0,
@@ -398,6 +412,10 @@ class WatchdogSettings(ServiceSettings, SubscriptionsSettings, MetricsSettings):
         le=86_400,
         description="Between two looks at every subscription; after a silence it looks at once.",
     )
+
+
+class WatchdogSettings(ServiceSettings, SubscriptionsSettings, MetricsSettings, WatchSettings):
+    """What `hookline worker watchdog` can be told."""
 
 
 class MigrateSettings(DatabaseSettings):
@@ -424,3 +442,31 @@ class OperatorSettings(KafkaSettings, DatabaseSettings):
     def secrets_by_app(self) -> list[tuple[str, bytes]]:
         """App ids with their secrets, in the order given; none when not given."""
         return _secrets_by_app(self.app_secrets) if self.app_secrets else []
+
+
+class ExaminationSettings(Settings):
+    """How the doctor looks."""
+
+    ingest_url: Annotated[str | None, AfterValidator(_base_url_if_given)] = Field(
+        None,
+        description="Where the doctor reaches ingest itself, behind the proxy, for what its "
+        "metrics tell: `http://host:8080`.",
+    )
+    doctor_timeout_s: float = Field(
+        30.0, gt=0, le=600, description="Whatever was not looked at by then is told as unknown."
+    )
+
+
+class DoctorSettings(
+    TopicsSettings,
+    MigrateSettings,
+    AppSettings,
+    VaultSettings,
+    CallSettings,
+    CallbackSettings,
+    SpoolSettings,
+    WatchSettings,
+    ExaminationSettings,
+):
+    """What `hookline doctor` can be told. It takes each of these parts for itself: where one is
+    missing or wrong, that is a finding, and the others are looked at."""

@@ -21,6 +21,12 @@ MAX_ID_BYTES: Final = 400
 
 MAX_NAME_CHARACTERS: Final = 400
 
+CHANGED_FIELDS: Final = "changed_fields"
+"""The list of an entry whose changes are told without their values: the app is set up so.
+
+Source: https://developers.facebook.com/docs/graph-api/webhooks/getting-started
+"""
+
 _POSITION: Final = re.compile(
     r"([0-9]+)\.(changes|messaging|standby|flat|changed_fields)\.([0-9]+)"
 )
@@ -231,7 +237,7 @@ _LISTS: Final[dict[str, Callable[[_Entry, str, int, Any], Change]]] = {
     "changes": _change,
     "messaging": _messaging,
     "standby": _messaging,
-    "changed_fields": _changed_field,
+    CHANGED_FIELDS: _changed_field,
 }
 
 

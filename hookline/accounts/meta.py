@@ -149,8 +149,8 @@ def _user_token(token: str, app_id: str, secret: bytes, told: dict[str, Any]) ->
         id_text(told.get("user_id")),
         [one for one in scopes if isinstance(one, str)] if isinstance(scopes, list) else [],
         [one for one in granular if isinstance(one, dict)] if isinstance(granular, list) else [],
-        _moment(told.get("expires_at")),
-        _moment(told.get("data_access_expires_at")),
+        moment_of(told.get("expires_at")),
+        moment_of(told.get("data_access_expires_at")),
     )
 
 
@@ -197,7 +197,7 @@ def _text(members: dict[str, Any], name: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _moment(seconds: Any) -> datetime | None:
+def moment_of(seconds: Any) -> datetime | None:
     """A moment as Meta tells it; 0 is never."""
     if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 < seconds < 10**11:
         return None

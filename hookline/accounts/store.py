@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -65,6 +65,27 @@ async def connect(
             statement.on_conflict_do_update(index_elements=["account_id"], set_=replaced), rows
         )
         await connection.execute(_RELEASE, {"account_ids": [one.account_id for one in found]})
+
+
+class Sealed(NamedTuple):
+    """An account with its tokens, encrypted."""
+
+    account: Account
+    user_token: bytes | None
+    page_token: bytes | None
+
+    def __repr__(self) -> str:
+        """Without the tokens."""
+        return f"Sealed({self.account.account_id})"
+
+
+async def connected(engine: AsyncEngine) -> list[Sealed]:
+    """Every account that is not removed."""
+    tokens = (accounts.c.user_token, accounts.c.page_token)
+    query = select(*_SHOWN, *tokens).where(accounts.c.state != "removed")
+    async with transaction(engine) as connection:
+        rows = await connection.execute(query.order_by(accounts.c.account_id))
+        return [Sealed(Account(*row[:-2]), row[-2], row[-1]) for row in rows]
 
 
 async def all_accounts(engine: AsyncEngine) -> list[Account]:

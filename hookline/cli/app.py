@@ -7,6 +7,7 @@ from hookline.cli import (
     audit,
     dead_letters,
     demo,
+    doctor,
     enrichment,
     env,
     rebuild,
@@ -32,6 +33,7 @@ app.command("up")(up.up)
 app.command("env")(env.env)
 app.command("ingest")(services.ingest)
 app.command("worker")(services.worker)
+app.command("doctor")(doctor.doctor)
 app.command("trace")(trace.trace)
 app.command("audit")(audit.audit)
 app.command("replay")(replay.replay)

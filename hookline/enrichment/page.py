@@ -10,6 +10,7 @@ from rich.text import Text
 
 from hookline.console import page
 from hookline.enrichment.standing import Standing, clears_in
+from hookline.moments import spoken
 
 
 def document(found: Sequence[Standing]) -> dict[str, Any]:
@@ -49,9 +50,9 @@ def show(found: Sequence[Standing]) -> None:
             _state(one),
             f"{one.waiting:,}",
             f"{one.due:,}",
-            _duration(one.oldest_age),
+            spoken(one.oldest_age),
             "–" if one.used_percent is None else f"{one.used_percent:.0f} %",
-            _duration(one.clears_in) if one.waiting else "–",
+            spoken(one.clears_in) if one.waiting else "–",
         )
     console.print(table)
     console.print(_verdict(found))
@@ -64,12 +65,12 @@ def _name(one: Standing) -> str:
 def _state(one: Standing) -> Text:
     told = [one.state.replace("_", " ")]
     if one.state == "expiring" and one.ends_at:
-        told.append(f"in {_duration(one.ends_at - one.at)}")
+        told.append(f"in {spoken(one.ends_at - one.at)}")
     if one.state_reason:
         told.append(f"({one.state_reason})")
     told += [f"no {endpoint}: {reason}" for endpoint, reason in one.parked_endpoints.items()]
     if one.blocked_until:
-        told.append(f"blocked for {_duration(one.blocked_until - one.at)}")
+        told.append(f"blocked for {spoken(one.blocked_until - one.at)}")
     return Text(" ".join(told), style="red" if one.parked or one.parked_endpoints else "")
 
 
@@ -77,27 +78,11 @@ def _verdict(found: Sequence[Standing]) -> Text:
     waiting = sum(one.waiting for one in found if not one.parked)
     parked = sum(one.waiting for one in found if one.parked)
     told = [
-        f"{waiting:,} reads wait"
-        + (f", done in {_duration(clears_in(found))}." if waiting else ".")
+        f"{waiting:,} reads wait" + (f", done in {spoken(clears_in(found))}." if waiting else ".")
     ]
     if parked:
         told.append(f"{parked:,} more wait for their accounts: `hookline accounts connect`.")
     return Text(" ".join(told), style="bold")
-
-
-def _duration(time: timedelta | None) -> str:
-    """The two greatest units; a dash for what is unknown."""
-    if time is None:
-        return "–"
-    seconds = max(int(time.total_seconds()), 0)
-    parts = [
-        (seconds // 86400, "d"),
-        (seconds // 3600 % 24, "h"),
-        (seconds // 60 % 60, "min"),
-        (seconds % 60, "s"),
-    ]
-    first = next((index for index, (value, _) in enumerate(parts) if value), len(parts) - 1)
-    return " ".join(f"{value} {unit}" for value, unit in parts[first : first + 2] if value) or "0 s"
 
 
 def _seconds(time: timedelta | None) -> float | None:

@@ -96,6 +96,7 @@ class Edges:
             "app_subscriptions": self._app_subscriptions,
             "app_subscribe": self._app_subscribe,
             "app_unsubscribe": self._app_unsubscribe,
+            "app_permissions": self._app_permissions,
         }
 
     def question(self, call: Call, path: str, version: str, token: Token | None) -> Question:
@@ -246,6 +247,15 @@ class Edges:
     def _app_unsubscribe(self, question: Question, token: Token, _: float) -> dict[str, Any]:
         _require_app(token)
         return self.apps.unsubscribe(question.call.params)
+
+    def _app_permissions(self, _: Question, token: Token, __: float) -> dict[str, Any]:
+        """What the app may ask users for.
+
+        Source: https://developers.facebook.com/docs/graph-api/reference/application/permissions/
+        """
+        _require_app(token)
+        reviewed = self._tokens.grants.now.reviewed
+        return {"data": [{"permission": one, "status": word} for one, word in reviewed.items()]}
 
     def _listed(self, question: Question, found: Sequence[Node], edge: str) -> dict[str, Any]:
         """A part of an object's edge."""

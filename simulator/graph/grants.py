@@ -18,6 +18,8 @@ class Grant(BaseModel):
         unlinked: accounts that are linked to no Page any more.
         app_id: the app that tokens are of, where it is another one.
         data_access_expires_at: Unix time, where it is not 90 days after the login.
+        reviewed: the app's own permissions, each with a word for how far its review is. Which
+            words Meta has for that is not documented.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,6 +30,7 @@ class Grant(BaseModel):
     unlinked: tuple[str, ...] = ()
     app_id: str | None = None
     data_access_expires_at: int | None = None
+    reviewed: Mapping[str, str] = {}
 
     def allows(self, scope: str, asset_ids: Collection[str]) -> bool:
         """Whether a permission was granted for one of these Pages and accounts.
@@ -42,5 +45,5 @@ class Grants:
     """What is granted now. `now` may be set."""
 
     def __init__(self, scopes: tuple[str, ...]) -> None:
-        self.first = Grant(scopes=scopes)
+        self.first = Grant(scopes=scopes, reviewed=dict.fromkeys(scopes, "live"))
         self.now = self.first

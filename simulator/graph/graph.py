@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import Any, Final
 
 from simulator.graph.app_subscriptions import AppSubscriptions
@@ -177,7 +178,11 @@ class Graph:
         """The result with the headers that every answer has, and what the limits tell."""
         now_s = self._clock()
         trace_id = f"A{letters(self.options.seed, 'trace', self.statistics.answers.total())[:22]}"
-        headers = {"facebook-api-version": self._version(call), "x-fb-trace-id": trace_id}
+        headers = {
+            "facebook-api-version": self._version(call),
+            "x-fb-trace-id": trace_id,
+            "Date": formatdate(now_s, usegmt=True),
+        }
         if any(purpose is not UNKNOWN for purpose in purposes):
             account_ids = dict.fromkeys(one.account_id for one in purposes if one.account_id)
             headers |= self.limits.headers(account_ids, now_s)

@@ -35,6 +35,7 @@ _OF_APPS: Final = {
     ("GET", "subscriptions"): "app_subscriptions",
     ("POST", "subscriptions"): "app_subscribe",
     ("DELETE", "subscriptions"): "app_unsubscribe",
+    ("GET", "permissions"): "app_permissions",
 }
 
 

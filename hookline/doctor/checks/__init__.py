@@ -1,0 +1,1 @@
+"""What the doctor checks, noun by noun: pure judgements of what was seen, with their handbook."""
