@@ -1,5 +1,6 @@
 """What the doctor finds: how one thing stands, why that is said, what follows, what to do."""
 
+from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 State: TypeAlias = Literal["red", "unknown", "yellow", "ask", "green"]
@@ -17,7 +18,8 @@ FIXES: Final[tuple[Fix, ...]] = ("migrate", "topics apply", "subscriptions apply
 NOBODY_LOOKED: Final = "It may be so or otherwise: nobody could look."
 
 
-class Unseen(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Unseen:
     """Why something could not be looked at, in words, and the check that it is to be blamed on.
 
     The check that is blamed is red, all others that needed it are unknown. `repair` says what to

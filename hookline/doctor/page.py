@@ -104,23 +104,21 @@ def _show(console: Console, same: Sequence[Finding]) -> None:
     one = same[0]
     style = _STYLES[one.state]
     title = Text.assemble((f"{_MARKS[one.state]} {one.check}", style), f"  {_subjects(same)}")
-    console.print(Padding(title, (0, 0, 0, 1)))
-    for text in (one.evidence, one.consequence):
-        if text:
-            console.print(Padding(Text(_sentence(text)), (0, 0, 0, 3)))
+    console.print(_indented(title, 1))
+    for told in filter(None, (one.evidence, one.consequence)):
+        console.print(_indented(Text(told), 3))
     if one.repair:
-        told = Text.assemble(("Do: ", "bold"), one.repair)
-        console.print(Padding(told, (0, 0, 0, 3)))
+        console.print(_indented(Text.assemble(("Do: ", "bold"), one.repair), 3))
+
+
+def _indented(text: Text, columns: int) -> Padding:
+    return Padding(text, (0, 0, 0, columns), expand=False)
 
 
 def _subjects(same: Sequence[Finding]) -> str:
     names = list(dict.fromkeys(one.subject for one in same))
     more = len(names) - SUBJECTS
     return ", ".join(names[:SUBJECTS]) + (f" and {more} more" if more > 0 else "")
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "?")) else f"{text}."
 
 
 def _show_green(console: Console, findings: Sequence[Finding]) -> None:
@@ -131,7 +129,7 @@ def _show_green(console: Console, findings: Sequence[Finding]) -> None:
             check if count == 1 else f"{check} ({count})" for check, count in checks.items()
         )
         text = Text.assemble((f"{_MARKS['green']} {group}: ", "green"), told)
-        console.print(Padding(text, (0, 0, 0, 1)))
+        console.print(_indented(text, 1))
 
 
 def summary(findings: Sequence[Finding]) -> Text:

@@ -12,7 +12,7 @@ All below `/_simulator`, with JSON in and out where nothing else is said:
 - `GET reads`: how often each object was asked for, and when first.
 - `GET writes`: all answers that were written, in order.
 - `GET deliveries?since=0`: what came back of them, as bodies to be signed and sent.
-- `PUT grants`: what the users granted; what is not named is as at the start.
+- `PUT grants`: what the users granted, and the app itself; what is not named is as at the start.
 - `PUT subscriptions`: `{"pages": {id: [field]}, "app": [subscription]}`, each if named.
 - `GET subscribed?account=ID`: whether its Page is subscribed, and the fields that are sent.
 """

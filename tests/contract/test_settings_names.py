@@ -5,6 +5,7 @@ import pytest
 from schemas.settings import (
     PREFIX,
     DatabaseSettings,
+    DoctorSettings,
     IngestSettings,
     KafkaSettings,
     MetricsSettings,
@@ -29,6 +30,24 @@ KAFKA = [
 VARIABLES: list[tuple[type[Settings], list[str]]] = [
     (ReplySettings, ["REPLY_RULES", "REPLY_TO_REPLAYED", "REPLY_PAUSE_MAX_S"]),
     (Settings, ["LOG_FORMAT"]),
+    (
+        DoctorSettings,
+        [
+            *KAFKA,
+            "DATABASE_URL",
+            "APP_SECRETS",
+            "VAULT_KEYS",
+            "VERIFY_TOKEN",
+            "PUBLIC_URL",
+            "GRAPH_URL",
+            "GRAPH_VERSION",
+            "INGEST_URL",
+            "INGEST_SPOOL_DIR",
+            "TOPIC_PARTITIONS",
+            "WATCHDOG_INTERVAL_S",
+            "DOCTOR_TIMEOUT_S",
+        ],
+    ),
     (KafkaSettings, KAFKA),
     (DatabaseSettings, ["DATABASE_URL"]),
     (MetricsSettings, ["METRICS_PORT"]),

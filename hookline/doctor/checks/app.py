@@ -8,7 +8,6 @@ from graph.subscriptions import FIELDS, AppPlan, AppSubscription, Problem
 from hookline.doctor.check import AnyCheck, Check, Subjects
 from hookline.doctor.facts import App, Facts
 from hookline.doctor.finding import Told, Unseen, green, red, unknown, yellow
-from hookline.subscriptions.page import dashboard_steps
 
 SECRET: Final = "app_secret"  # noqa: S105 - the name of a check
 SUBSCRIPTION: Final = "app_subscription"
@@ -29,7 +28,6 @@ _PROBLEMS: Final[dict[Problem, tuple[str, str]]] = {
 class Subscribed(NamedTuple):
     """An app's subscription, where it was looked at."""
 
-    app_id: str
     found: AppSubscription | None
     plan: AppPlan
     callback_url: str | None
@@ -88,8 +86,7 @@ def _problem(seen: Subscribed, problems: Sequence[Problem]) -> Told:
     if problems[0] == "fields_missing":
         missing = [one for one in FIELDS if found is None or one not in found.versions]
         evidence = f"{evidence}: {', '.join(missing)}"
-    by_hand = dashboard_steps(seen.app_id, seen.callback_url)[0]
-    repair = f"{APPLY}. Where Meta refuses that, its dashboard: {by_hand}"
+    repair = f"{APPLY}; where Meta refuses that, it prints the steps in the dashboard"
     if "other_callback" in problems:
         repair = f"Is that another line's? If not: {APPLY}"
         return red(evidence, consequence, repair)
@@ -131,7 +128,7 @@ def _subscribed(app: App) -> Subscribed | Unseen:
         return app.subscription
     if app.plan is None:
         return Unseen("it could not be looked at", SECRET)
-    return Subscribed(app.app_id, app.subscription, app.plan, app.callback_url)
+    return Subscribed(app.subscription, app.plan, app.callback_url)
 
 
 def _existing(facts: Facts) -> Subjects[Subscribed]:

@@ -32,12 +32,12 @@ _DIRECT: Final = (
     "slash at the end): HOOKLINE_PUBLIC_URL, then hookline subscriptions apply."
 )
 _SAME_WORD: Final = (
-    "Give ingest and the doctor the HOOKLINE_VERIFY_SAME_WORD that stands in Meta's dashboard, and "
+    "Give ingest and the doctor the HOOKLINE_VERIFY_TOKEN that stands in Meta's dashboard, and "
     "start ingest again."
 )
 
 _HANDSHAKE: Final[dict[str | None, tuple[str, str]]] = {
-    "handshake_token": ("ingest has another HOOKLINE_VERIFY_SAME_WORD than the doctor", _SAME_WORD),
+    "handshake_token": ("ingest has another HOOKLINE_VERIFY_TOKEN than the doctor", _SAME_WORD),
     "handshake_mode": (
         "the query did not reach ingest",
         f"{_PASS_ON}, with its query: the names in it contain dots.",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from hookline.accounts.account import Account
 from hookline.doctor.check import AnyCheck, Check, Subjects
 from hookline.doctor.facts import Deliveries, Facts
 from hookline.doctor.finding import Told, Unseen, ask, green, red, unknown, yellow
@@ -18,33 +19,41 @@ MISSED: Final = 3
 LEAST: Final = timedelta(minutes=15)
 """It looks more often than it asks Meta, and a round of many accounts takes a while."""
 
+_NOT_YET: Final = "it has not looked since accounts were connected"
+
 _START: Final = "Start it: hookline worker watchdog. Its log tells why it does not stay."
 
 
 class Watched(NamedTuple):
-    """What arrived, and how many accounts the watchdog has to look at."""
+    """What arrived, and since when the watchdog has accounts to look at; None without any."""
 
     seen: Deliveries
-    accounts: int
+    since: datetime | None
 
 
 class OfAccount(NamedTuple):
-    """What arrived for an account, and how the watchdog last saw it; None where it never did."""
+    """What arrived for an account, and how the watchdog last saw it; None where it never did.
+
+    `is_new`: it was connected so lately that the watchdog need not have looked yet.
+    """
 
     latest_at: datetime | None
     standing: Standing | None
     is_watched: bool
+    is_new: bool
 
 
 def judge_watchdog(seen: Watched, now: datetime) -> Iterator[Told]:
     """Whether it looks."""
-    deliveries, accounts = seen
+    deliveries, since = seen
     looked_at = max((one.checked_at for one in deliveries.standings), default=None)
     consequence = (
         "An account that Meta drops is not subscribed again, and silences are not noticed."
     )
-    if not accounts:
+    if since is None:
         yield green("without accounts it has nothing to look at")
+    elif looked_at is None and _is_fresh(since, deliveries.interval, now):
+        yield ask(_NOT_YET, consequence, f"Look again in a while. {_START}")
     elif looked_at is None:
         yield red("it has never looked", consequence, _START)
     elif not _is_fresh(looked_at, deliveries.interval, now):
@@ -53,8 +62,8 @@ def judge_watchdog(seen: Watched, now: datetime) -> Iterator[Told]:
         yield green(f"it looked {spoken(now - looked_at)} ago")
 
 
-def _is_fresh(looked_at: datetime, interval: timedelta, now: datetime) -> bool:
-    return now - looked_at <= max(MISSED * interval, LEAST)
+def _is_fresh(moment: datetime, interval: timedelta, now: datetime) -> bool:
+    return now - moment <= max(MISSED * interval, LEAST)
 
 
 def judge_line(seen: Deliveries, now: datetime) -> Iterator[Told]:
@@ -102,8 +111,10 @@ def judge_values(seen: Deliveries, now: datetime) -> Iterator[Told]:
 
 def judge_account(seen: OfAccount, now: datetime) -> Iterator[Told]:
     """One account."""
-    latest_at, standing, is_watched = seen
-    if not is_watched:
+    latest_at, standing, is_watched, is_new = seen
+    if not is_watched and is_new:
+        yield ask(_NOT_YET, "Whether what comes is usual is not known.", "Look again in a while.")
+    elif not is_watched:
         told = f"the latest came {_ago(latest_at, now)}; whether that is usual, the watchdog tells"
         yield unknown(Unseen(told, WATCHDOG))
     elif standing is not None and standing.activity == "quiet":
@@ -129,11 +140,13 @@ def _ago(moment: datetime | None, now: datetime) -> str:
 
 
 def _watched(facts: Facts) -> Subjects[Watched]:
-    for seen in (facts.deliveries, facts.accounts):
-        if isinstance(seen, Unseen):
-            return [("watchdog", seen)]
-    assert isinstance(facts.deliveries, Deliveries)  # noqa: S101
-    return [("watchdog", Watched(facts.deliveries, len(facts.accounts)))]
+    deliveries, accounts = facts.deliveries, facts.accounts
+    if isinstance(deliveries, Unseen):
+        return [("watchdog", deliveries)]
+    if isinstance(accounts, Unseen):
+        return [("watchdog", accounts)]
+    connected = [one.account.connected_at for one in accounts]
+    return [("watchdog", Watched(deliveries, min(connected, default=None)))]
 
 
 def _accounts(facts: Facts) -> Subjects[OfAccount]:
@@ -144,18 +157,22 @@ def _accounts(facts: Facts) -> Subjects[OfAccount]:
         return [("accounts", accounts)]
     standings = {one.account_id: one for one in deliveries.standings}
     return [
-        (account_id, _of_account(account_id, standings.get(account_id), deliveries, facts.now))
-        for account_id in (one.account.account_id for one in accounts)
+        (
+            one.account.account_id,
+            _of_account(one.account, standings.get(one.account.account_id), deliveries, facts.now),
+        )
+        for one in accounts
     ]
 
 
 def _of_account(
-    account_id: str, standing: Standing | None, seen: Deliveries, now: datetime
+    account: Account, standing: Standing | None, seen: Deliveries, now: datetime
 ) -> OfAccount:
-    told = (seen.by_account.get(account_id), standing and standing.last_received_at)
+    told = (seen.by_account.get(account.account_id), standing and standing.last_received_at)
     latest_at = max((one for one in told if one is not None), default=None)
     is_watched = standing is not None and _is_fresh(standing.checked_at, seen.interval, now)
-    return OfAccount(latest_at, standing, is_watched)
+    is_new = standing is None and _is_fresh(account.connected_at, seen.interval, now)
+    return OfAccount(latest_at, standing, is_watched, is_new)
 
 
 CHECKS: Final[tuple[AnyCheck, ...]] = (

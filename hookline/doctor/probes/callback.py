@@ -132,7 +132,7 @@ def _location(headers: Mapping[str, str]) -> str | None:
         target = URL(headers.get("Location", ""))
     except ValueError:
         return None
-    told = str(target.with_query(None).with_user(None).with_fragment(None))
+    told = f"{target.host or ''}{target.path}"
     return told[:200] or None
 
 

@@ -17,6 +17,7 @@ from hookline.doctor.facts import Behind, Group, Kafka, Topic
 from hookline.doctor.finding import Unseen
 from runtime.errors import DependencyError
 from runtime.kafka import client_options, start_client, stop_client
+from runtime.kafka_groups import member_counts
 from runtime.topics import topic_configs, wanted_topics
 from schemas.settings import TopicsSettings
 from schemas.topics import TopicSpec, consumer_group
@@ -92,7 +93,7 @@ def topic_of(partitions: list[dict[str, Any]], config: Mapping[str, str]) -> Top
 async def _groups(
     admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, kafka: Kafka
 ) -> tuple[Group, ...]:
-    members = await _members(admin)
+    members = await member_counts(admin, [consumer_group(one) for one in WORKERS])
     committed = {worker: await _committed(admin, worker) for worker in WORKERS}
     places = {place for found in committed.values() for place in found}
     places = {place for place in places if place.topic in kafka.topics}
@@ -103,7 +104,7 @@ async def _groups(
     for worker, found in committed.items():
         reached = {place: offset for place, offset in found.items() if place in places}
         times = await _times(consumer, reached, starts, ends)
-        topics = _behind(reached, starts, ends, times, retention)
+        topics = behind_of(reached, starts, ends, times, retention)
         groups.append(Group(worker, members.get(consumer_group(worker), 0), topics))
     return tuple(groups)
 
@@ -112,19 +113,6 @@ def _retention(spec: TopicSpec, topics: Mapping[str, Topic]) -> timedelta | None
     topic = topics.get(spec.name)
     told_ms = int((topic and topic.config.get("retention.ms")) or -1)
     return timedelta(milliseconds=told_ms) if told_ms >= 0 else None
-
-
-async def _members(admin: AIOKafkaAdminClient) -> dict[str, int]:
-    """How many replicas each group has; none of a Kafka that knows no group yet."""
-    try:
-        answers = await admin.describe_consumer_groups([consumer_group(one) for one in WORKERS])
-    except GroupCoordinatorNotAvailableError:
-        return {}
-    return {
-        group["group"]: len(group["members"])
-        for answer in answers
-        for group in answer.to_object()["groups"]
-    }
 
 
 async def _committed(admin: AIOKafkaAdminClient, worker: str) -> dict[TopicPartition, int]:
@@ -159,7 +147,7 @@ async def _times(
     return {place: datetime.fromtimestamp(low / 1000, UTC) for place, (low, _) in bounds.items()}
 
 
-def _behind(
+def behind_of(
     reached: Places,
     starts: Places,
     ends: Places,
