@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from hypothesis import settings
@@ -37,6 +38,13 @@ async def template_url(stack: EmbeddedStack) -> str:
 @pytest.fixture
 async def database_url(template_url: str) -> AsyncIterator[str]:
     """A migrated, empty database of the test's own."""
+    async with copied(template_url) as url:
+        yield url
+
+
+@asynccontextmanager
+async def copied(template_url: str) -> AsyncIterator[str]:
+    """A database like this one, until the end of the context."""
     url = await _create_database(template_url, make_url(template_url).database or "")
     yield url
     await _administer(template_url, f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')

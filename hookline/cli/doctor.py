@@ -68,7 +68,8 @@ def doctor(
         say("\n".join(show_plan(fixes, dry_run=dry_run)))
         if fixes and not dry_run:
             confirm("Go on?", yes=yes)
-            asyncio.run(repair.repair(fixes, accounts))
+            for refused in asyncio.run(repair.repair(fixes, accounts)):
+                say(refused)
             facts, findings = asyncio.run(_examine(slugs, accounts, data))
     _tell(facts, findings, as_json=as_json, **more)
     _exit(facts, findings)

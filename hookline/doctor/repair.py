@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from hookline.doctor.finding import FIXES, Finding, Fix
 from hookline.operations import recorded
 from hookline.subscriptions import survey as at_meta
+from hookline.subscriptions.page import advice
 from migrations.apply import migrate
 from runtime.configuration import NOTHING, load
 from runtime.database import dispose, new_engine
@@ -28,8 +29,8 @@ async def repair(
     wanted: Mapping[Fix, Sequence[Finding]],
     account_ids: Sequence[str],
     given: Mapping[str, str] = NOTHING,
-) -> None:
-    """Runs these verbs, with a row in the audit.
+) -> list[str]:
+    """Runs these verbs, with a row in the audit. Gives what Meta refused, in words.
 
     Raises:
         SettingsError: settings of a verb are missing or wrong.
@@ -42,6 +43,7 @@ async def repair(
         fix: [f"{one.check} {one.subject}" for one in found] for fix, found in wanted.items()
     }
     engine = new_engine(settings, VERB)
+    refused: list[str] = []
     try:
         async with recorded(engine, VERB, arguments) as operation:
             operation.count("migrate", int("migrate" in wanted))
@@ -49,7 +51,8 @@ async def repair(
                 changes = await apply_topics(load(TopicsSettings, given))
                 operation.count("topics", len(changes))
             if "subscriptions apply" in wanted:
-                sent = await _subscribe(engine, load(SubscriptionsSettings, given), account_ids)
+                of_meta = load(SubscriptionsSettings, given)
+                sent, refused = await _subscribe(engine, of_meta, account_ids)
                 operation.count("subscriptions", sent)
     except DatabaseUnavailableError as error:
         raise DependencyError(
@@ -57,15 +60,19 @@ async def repair(
         ) from error
     finally:
         await dispose(engine)
+    return refused
 
 
 async def _subscribe(
     engine: AsyncEngine, settings: SubscriptionsSettings, account_ids: Sequence[str]
-) -> int:
-    """Subscribes what is missing. A callback that leads elsewhere stays: a person moves it."""
+) -> tuple[int, list[str]]:
+    """Subscribes what is missing; how many are, and what Meta refused. A callback that leads
+    elsewhere stays: a person moves it."""
     wanted = await at_meta.subjects(engine, settings, account_ids)
     async with at_meta.subscribing(settings) as meta:
         before = await at_meta.survey(meta, wanted, lambda _: None)
         checks = [check for check in before if not check.moves]
         after = await at_meta.apply(engine, meta, checks, lambda _: None)
-        return len(at_meta.sendable(meta, checks)) - len(at_meta.sendable(meta, after))
+        left = at_meta.sendable(meta, after)
+        refused = [f"{at_meta.name_of(one)}: {one.reason}. {advice(one) or ''}" for one in left]
+        return len(at_meta.sendable(meta, checks)) - len(left), refused

@@ -70,6 +70,14 @@ def _seen(facts: Facts) -> Subjects[Graph]:
     return [(seen.url if isinstance(seen, Graph) else "Graph API", seen)]
 
 
+def _answering(facts: Facts) -> Subjects[Graph]:
+    """What answers in its place has no version."""
+    seen = facts.graph
+    if isinstance(seen, Graph) and (seen.status >= 500 or not seen.is_graph):
+        return [(seen.url, Unseen("the Graph API does not answer", ROOT))]
+    return _seen(facts)
+
+
 def _clock(facts: Facts) -> Subjects[Clock]:
     seen = facts.graph
     return [("Meta", seen if isinstance(seen, Unseen) else seen.clock)]
@@ -92,7 +100,7 @@ CHECKS: Final[tuple[AnyCheck, ...]] = (
         "Another version answers, in another form.",
         "Set HOOKLINE_GRAPH_VERSION to a later one, for all services.",
         ("graph",),
-        _seen,
+        _answering,
         judge_version,
     ),
     Check(

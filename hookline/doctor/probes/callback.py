@@ -1,6 +1,7 @@
 """Asks the public address as Meta would, and as nobody should succeed."""
 
 import asyncio
+import io
 import secrets
 import socket
 import ssl
@@ -87,7 +88,9 @@ class _Asking:
             "X-Hub-Signature-256": f"sha256={secrets.token_hex(32)}",
         }
         timeout = aiohttp.ClientTimeout(total=timeout_s)
-        return await self._asked("POST", None, data=body, headers=headers, timeout=timeout)
+        return await self._asked(
+            "POST", None, data=io.BytesIO(body), headers=headers, timeout=timeout
+        )
 
     async def _asked(self, method: str, challenge: str | None, **options: Any) -> Reply | Unseen:
         try:

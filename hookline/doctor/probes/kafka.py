@@ -28,8 +28,11 @@ TIMEOUT_S: Final = 15.0
 LONGEST_MS: Final = 400 * 24 * 60 * 60 * 1000
 """What has waited for longer counts as so old."""
 
-STEPS: Final = 16
-"""So many halvings of that lead to half a second."""
+AHEAD_MS: Final = 60_000
+"""So far another clock may be ahead of ours."""
+
+STEPS: Final = 25
+"""So many halvings of that lead to a second; mostly a few of them come upon the record itself."""
 
 Places: TypeAlias = Mapping[TopicPartition, int]
 
@@ -136,15 +139,26 @@ async def _times(
     if not behind:
         return {}
     now_ms = int(time.time() * 1000)
-    bounds = dict.fromkeys(behind, (now_ms - LONGEST_MS, now_ms + 60000))
+    bounds = dict.fromkeys(behind, (now_ms - LONGEST_MS, now_ms + AHEAD_MS))
     for _ in range(STEPS):
-        middles = {place: (low + high) // 2 for place, (low, high) in bounds.items()}
+        middles = {place: (low + high) // 2 for place, (low, high) in bounds.items() if low < high}
+        if not middles:
+            break
         found = await consumer.offsets_for_times(middles)
         for place, middle in middles.items():
-            low, high = bounds[place]
-            first = found[place].offset if found.get(place) else ends[place]
-            bounds[place] = (middle, high) if first <= behind[place] else (low, middle)
+            bounds[place] = halved(bounds[place], middle, behind[place], found.get(place))
     return {place: datetime.fromtimestamp(low / 1000, UTC) for place, (low, _) in bounds.items()}
+
+
+def halved(
+    bounds: tuple[int, int], middle: int, offset: int, first: tuple[int, int] | None
+) -> tuple[int, int]:
+    """Narrower bounds of the time of the record at an offset, from the offset and the time of the
+    first record that is not older than the middle of them. Pure."""
+    low, high = bounds
+    if first is not None and first[0] == offset:
+        return first[1], first[1]
+    return (middle, high) if first is not None and first[0] < offset else (low, middle)
 
 
 def behind_of(

@@ -252,8 +252,20 @@ CASES: Final = (
     Case("kept aside", with_ingest(kept_aside=1), "spool", "docs/spool.md"),
     Case("spooled", with_ingest(spool_bytes=5), "spool", "kafka", "yellow"),
     # Meta
-    Case("the Graph API fails", with_graph(status=503), "graph", "Wait"),
-    Case("not the Graph API", with_graph(is_graph=False), "graph", "HOOKLINE_GRAPH_URL"),
+    Case(
+        "the Graph API fails",
+        with_graph(status=503),
+        "graph",
+        "Wait",
+        others=("graph_version",),
+    ),
+    Case(
+        "not the Graph API",
+        with_graph(is_graph=False),
+        "graph",
+        "HOOKLINE_GRAPH_URL",
+        others=("graph_version",),
+    ),
     Case(
         "an ended version",
         with_graph(pinned="v19.0", answering="v21.0"),

@@ -20,7 +20,7 @@ from hookline.doctor.probes.callback import reason_in
 from hookline.doctor.probes.database import arrived_of, months_of
 from hookline.doctor.probes.graph import clock_of
 from hookline.doctor.probes.ingest import ingest_of
-from hookline.doctor.probes.kafka import behind_of, topic_of
+from hookline.doctor.probes.kafka import behind_of, halved, topic_of
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -110,6 +110,25 @@ def test_how_far_a_group_is_behind() -> None:
         retention={"t": timedelta(days=7)},
     )
     assert found == {"t": Behind(2, 2, NOW, timedelta(days=7))}
+
+
+@given(
+    st.lists(st.integers(0, 10**6), min_size=1, max_size=30).map(sorted),
+    st.data(),
+)
+def test_the_time_of_a_record_is_found_without_reading_it(
+    times: list[int], data: st.DataObject
+) -> None:
+    """Whatever the records' times are, by Kafka's answers to "first one not older than"."""
+    offset = data.draw(st.integers(0, len(times) - 1))
+    bounds = (-1, 2 * 10**6)
+    for _ in range(25):
+        low, high = bounds
+        middle = (low + high) // 2
+        first = next(((number, at) for number, at in enumerate(times) if at >= middle), None)
+        bounds = halved(bounds, middle, offset, first)
+        assert bounds[0] <= times[offset] <= bounds[1]
+    assert bounds[0] in (times[offset], times[offset] - 1)
 
 
 def test_months() -> None:
