@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
-from graph.subscriptions import AppPlan, AppSubscription
-from hookline.accounts.account import Account
 from hookline.doctor.finding import Unseen
+from hookline.doctor.meta import App, Clock, Connected, Graph
 from schemas.topics import TopicSpec
 from workers.watchdog.standing import Standing
 
@@ -107,92 +106,6 @@ class Ingest:
     failure_ratio: float = 0.0
     spool_bytes: int = 0
     kept_aside: int = 0
-
-
-class Clock(NamedTuple):
-    """A clock elsewhere: how far it is ahead of ours, and how exactly that is known."""
-
-    ahead: timedelta
-    within: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """How the Graph API answers. `answering` is None where it does not tell its version."""
-
-    url: str
-    status: int
-    is_graph: bool
-    pinned: str
-    answering: str | None
-    clock: Clock | Unseen
-
-
-@dataclass(frozen=True, slots=True)
-class App:
-    """An app at Meta.
-
-    Attributes:
-        app_id: its id.
-        secrets: for each of its secrets, in the order given, whether Meta takes it.
-        subscription: None when there is none to `instagram`.
-        plan: what is wrong with it.
-        callback_url: where deliveries are to go; None when that was not told.
-        reviewed: permissions with their status, as far as Meta tells.
-    """
-
-    app_id: str
-    secrets: tuple[bool | Unseen, ...]
-    subscription: AppSubscription | Unseen | None
-    plan: AppPlan | None
-    callback_url: str | None
-    reviewed: Mapping[str, str] | Unseen
-
-
-class Token(NamedTuple):
-    """What Meta says of a user token. `reason` is why it is not valid."""
-
-    app_id: str | None
-    is_valid: bool
-    reason: str | None
-    expires_at: datetime | None
-    data_access_expires_at: datetime | None
-
-
-class Link(NamedTuple):
-    """The Page that an account is linked to, as the token's user sees it."""
-
-    page_id: str
-    tasks: tuple[str, ...]
-
-
-class PageState(NamedTuple):
-    """How the app is subscribed to a Page: its fields, and why they cannot be known, or changed."""
-
-    fields: tuple[str, ...]
-    reason: str | None = None
-    code: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """A connected account.
-
-    Attributes:
-        account: its row, with the permissions that Meta tells now where it was asked.
-        opened: whether the vault's keys open its tokens.
-        token: what Meta says of its user token.
-        granted: whether `account` has the permissions of now.
-        link: None when the user's Pages have no such account.
-        page: how its Page is subscribed.
-    """
-
-    account: Account
-    opened: bool | Unseen
-    token: Token | Unseen
-    granted: bool | Unseen
-    link: Link | Unseen | None
-    page: PageState | Unseen
 
 
 class Topic(NamedTuple):

@@ -21,14 +21,11 @@ from hookline.doctor.checks import graph as of_graph
 from hookline.doctor.checks import ingest as of_ingest
 from hookline.doctor.checks import kafka as of_kafka
 from hookline.doctor.facts import (
-    App,
     Callback,
-    Connected,
     Database,
     Deliveries,
     Disk,
     Facts,
-    Graph,
     Group,
     Ingest,
     Kafka,
@@ -36,6 +33,7 @@ from hookline.doctor.facts import (
     Stages,
 )
 from hookline.doctor.finding import Unseen
+from hookline.doctor.meta import App, Connected, Graph
 from hookline.doctor.probes import account, app, asking, callback, database, disk, graph, ingest
 from hookline.doctor.probes import kafka as in_kafka
 from hookline.doctor.setup import Setup

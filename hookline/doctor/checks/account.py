@@ -6,8 +6,9 @@ from typing import Final, NamedTuple
 
 from hookline.accounts.account import NOTICE, Account
 from hookline.doctor.check import AnyCheck, Check, Seen, Subjects
-from hookline.doctor.facts import Connected, Facts, Link, PageState, Token
+from hookline.doctor.facts import Facts
 from hookline.doctor.finding import Told, Unseen, ask, green, red, yellow
+from hookline.doctor.meta import Connected, Link, PageState, Token
 from hookline.moments import spoken
 
 VAULT: Final = "vault"

@@ -6,8 +6,9 @@ from typing import Final, NamedTuple
 
 from graph.subscriptions import FIELDS, AppPlan, AppSubscription, Problem
 from hookline.doctor.check import AnyCheck, Check, Subjects
-from hookline.doctor.facts import App, Facts
+from hookline.doctor.facts import Facts
 from hookline.doctor.finding import Told, Unseen, green, red, unknown, yellow
+from hookline.doctor.meta import App
 
 SECRET: Final = "app_secret"  # noqa: S105 - the name of a check
 SUBSCRIPTION: Final = "app_subscription"

@@ -6,8 +6,9 @@ from typing import Final
 
 from hookline.accounts.account import NEEDED_SCOPES
 from hookline.doctor.check import AnyCheck, Check, Subjects
-from hookline.doctor.facts import App, Deliveries, Facts
+from hookline.doctor.facts import Deliveries, Facts
 from hookline.doctor.finding import Told, Unseen, ask
+from hookline.doctor.meta import App
 from hookline.moments import spoken
 
 _ONLY_TESTS: Final = "only tests of the dashboard arrive, which need none of this"

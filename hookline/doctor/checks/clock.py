@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from hookline.doctor.facts import Clock
 from hookline.doctor.finding import Told, green, red, yellow
+from hookline.doctor.meta import Clock
 from hookline.moments import spoken
 
 WRONG: Final = timedelta(seconds=30)

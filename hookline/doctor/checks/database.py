@@ -7,8 +7,9 @@ from typing import Final
 
 from hookline.doctor.check import AnyCheck, Check, Subjects
 from hookline.doctor.checks import clock
-from hookline.doctor.facts import Clock, Database, Facts
+from hookline.doctor.facts import Database, Facts
 from hookline.doctor.finding import Told, Unseen, ask, green, red, yellow
+from hookline.doctor.meta import Clock
 from runtime.partitions import months
 
 ROOT: Final = "database"

@@ -7,8 +7,9 @@ from typing import Final
 from graph.versions import outlook
 from hookline.doctor.check import AnyCheck, Check, Subjects
 from hookline.doctor.checks import clock
-from hookline.doctor.facts import Clock, Facts, Graph
+from hookline.doctor.facts import Facts
 from hookline.doctor.finding import Told, Unseen, ask, green, red, yellow
+from hookline.doctor.meta import Clock, Graph
 
 ROOT: Final = "graph"
 

@@ -15,8 +15,8 @@ from hookline.accounts.store import Sealed
 from hookline.doctor.checks.account import CONNECT, LINK, SUBSCRIPTION, TOKEN, VAULT
 from hookline.doctor.checks.app import SECRET
 from hookline.doctor.checks.graph import ROOT
-from hookline.doctor.facts import Connected, Link, PageState, Token
 from hookline.doctor.finding import Unseen
+from hookline.doctor.meta import Connected, Link, PageState, Token
 from hookline.doctor.probes.asking import Asking
 from runtime.errors import DependencyError
 from runtime.vault import Vault, VaultError

@@ -10,8 +10,8 @@ from graph.client import Credentials
 from graph.subscriptions import app_plan, app_subscription
 from hookline.doctor.checks.app import SECRET
 from hookline.doctor.checks.graph import ROOT
-from hookline.doctor.facts import App
 from hookline.doctor.finding import Unseen
+from hookline.doctor.meta import App
 from hookline.doctor.probes.asking import Asking
 
 REFUSED = Unseen("Meta refuses the app's id and secret", SECRET)

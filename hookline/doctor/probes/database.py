@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hookline.dead_letters.breaker import open_breakers
 from hookline.doctor.checks.database import REVISION, ROOT
-from hookline.doctor.facts import Breaker, Clock, Database, Deliveries, Gap, Stages
+from hookline.doctor.facts import Breaker, Database, Deliveries, Gap, Stages
 from hookline.doctor.finding import Unseen
+from hookline.doctor.meta import Clock
 from runtime.database import transaction
 from runtime.errors import HooklineError
 from schemas.identity import ABSENT, DASHBOARD_ACCOUNT, account_of

@@ -9,8 +9,8 @@ import aiohttp
 
 from graph.answers import VERSION_HEADER
 from hookline.doctor.checks.graph import ROOT
-from hookline.doctor.facts import Clock, Graph
 from hookline.doctor.finding import Unseen
+from hookline.doctor.meta import Clock, Graph
 from schemas.settings import CallSettings
 
 _SECOND: Final = timedelta(seconds=1)

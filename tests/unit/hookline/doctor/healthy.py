@@ -7,28 +7,22 @@ from typing import Any, Final
 from graph.subscriptions import FIELDS, AppSubscription, app_plan
 from hookline.accounts.account import NEEDED_SCOPES, Account
 from hookline.doctor.facts import (
-    App,
     Behind,
     Callback,
     Certificate,
-    Clock,
     Configured,
-    Connected,
     Database,
     Deliveries,
     Disk,
     Facts,
-    Graph,
     Group,
     Ingest,
     Kafka,
-    Link,
-    PageState,
     Reply,
     Stages,
-    Token,
     Topic,
 )
+from hookline.doctor.meta import App, Clock, Connected, Graph, Link, PageState, Token
 from schemas.tables import REVISION
 from schemas.topics import TopicSpec, topic_specs
 from workers.registry import WORKERS

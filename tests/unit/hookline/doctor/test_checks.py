@@ -14,18 +14,16 @@ from hookline.doctor.facts import (
     Behind,
     Breaker,
     Certificate,
-    Clock,
     Configured,
     Disk,
     Facts,
     Gap,
     Kafka,
-    Link,
-    PageState,
     Reply,
     Stages,
 )
 from hookline.doctor.finding import Finding, Fix, State, Unseen
+from hookline.doctor.meta import Clock, Link, PageState
 from schemas.topics import DEAD_LETTERS
 from tests.unit.hookline.doctor.healthy import (
     ACCOUNTS,

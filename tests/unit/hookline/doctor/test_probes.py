@@ -12,8 +12,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from graph.pages import Page
 from graph.subscribing import PageCheck, Refusal
-from hookline.doctor.facts import Behind, Clock, Disk, Ingest, PageState, Topic
+from hookline.doctor.facts import Behind, Disk, Ingest, Topic
 from hookline.doctor.finding import Unseen
+from hookline.doctor.meta import Clock, PageState
 from hookline.doctor.probes import disk
 from hookline.doctor.probes.account import granted_by, page_state, token_of
 from hookline.doctor.probes.callback import reason_in
