@@ -79,6 +79,8 @@ def new_engine(
                 "application_name": f"hookline.{service}",
                 "timezone": "UTC",
                 "jit": "off",
+                # Offsets are committed after it, and answers are sent: a crash must not undo it.
+                "synchronous_commit": "on",
                 "statement_timeout": f"{ended_s * 1000:.0f}ms",
                 "idle_in_transaction_session_timeout": f"{rest_s * 1000:.0f}ms",
             },
