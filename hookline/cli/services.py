@@ -25,7 +25,9 @@ def ingest(data: Data = None) -> None:
 
 
 def worker(
-    name: Annotated[str, typer.Argument(help="archive, dedupe, persist, enrich or watchdog.")],
+    name: Annotated[
+        str, typer.Argument(help="archive, dedupe, persist, enrich, reply or watchdog.")
+    ],
     replica: Annotated[int, typer.Option(min=1, help="Its number, for logs.")] = 1,
     data: Data = None,
 ) -> None:

@@ -10,10 +10,7 @@ from hookline.replies.prospect import Circumstances, account_problem
 from hookline.replies.target import Target
 from schemas.canonical import column_text
 from workers.reply.facts import Ours, person
-from workers.reply.reply import MANUAL, NewReply, State
-
-MAX_CHARACTERS: Final = 2200
-"""The longest comment on Instagram."""
+from workers.reply.reply import MANUAL, MAX_CHARACTERS, NewReply, State
 
 Course = Literal["new", "again", "underway", "done", "unknown"]
 """What to do with an order: plan it; plan it once more, for it was not sent; nothing, for it is on

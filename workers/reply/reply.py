@@ -12,6 +12,9 @@ Kind: TypeAlias = Literal["comment_mention", "caption_mention", "comment"]
 
 State: TypeAlias = Literal["planned", "sending", "sent", "failed", "unknown"]
 
+MAX_CHARACTERS: Final = 2_200
+"""The longest comment on Instagram."""
+
 MANUAL: Final = "manual"
 """The rule of answers that a person ordered."""
 

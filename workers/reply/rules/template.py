@@ -4,11 +4,10 @@ import re
 from string import Formatter
 from typing import Final, NamedTuple
 
+from workers.reply.reply import MAX_CHARACTERS
+
 USERNAME: Final = "username"
 """The only field: what strangers write is never repeated in the account's name."""
-
-MAX_ANSWER: Final = 2_200
-"""Characters of an answer, as many as Instagram lets people write."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._]{1,30}")
 """What Instagram lets a name be. Anything else is none, and is not put into an answer."""
@@ -41,8 +40,10 @@ class Template(NamedTuple):
         made = cls(told, tuple(parts))
         if not "".join(part or "" for part in parts).strip():
             raise ValueError("says nothing")
-        if len(made.fill("x" * 30)) > MAX_ANSWER:
-            raise ValueError(f"must not be longer than {MAX_ANSWER:,} characters, name included")
+        if len(made.fill("x" * 30)) > MAX_CHARACTERS:
+            raise ValueError(
+                f"must not be longer than {MAX_CHARACTERS:,} characters, name included"
+            )
         return made
 
     @property

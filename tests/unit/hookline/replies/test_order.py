@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from hookline.replies.answered import Answered
 from hookline.replies.order import (
-    MAX_CHARACTERS,
     Earlier,
     message_of,
     new_reply,
@@ -21,6 +20,7 @@ from hookline.replies.row import STATES
 from hookline.replies.target import Target
 from tests.unit.hookline.replies.rows import ACCOUNT, NOW, circumstances
 from workers.reply.facts import Ours
+from workers.reply.reply import MAX_CHARACTERS
 
 OURS = Ours(frozenset({"500"}), frozenset({ACCOUNT, "2"}), frozenset({"brand", "other"}))
 COMMENT = Target("comment", ACCOUNT, None, "17")

@@ -33,6 +33,15 @@ def test_over_midnight(now: str, until: str | None) -> None:
     assert NIGHT.until(_at(now), BERLIN) == (_at(until) if until else None)
 
 
+def test_where_clocks_are_set_back() -> None:
+    """Half past two comes twice: the next one counts."""
+    hours = QuietHours.parse("22:00-02:30")
+    first = datetime(2026, 10, 25, 0, 10, tzinfo=UTC)
+    assert hours.until(first, BERLIN) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    second = first + timedelta(hours=1)
+    assert hours.until(second, BERLIN) == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+
+
 def test_within_a_day() -> None:
     """A lunch break."""
     hours = QuietHours.parse("12:30 – 13:15")

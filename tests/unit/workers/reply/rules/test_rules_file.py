@@ -64,13 +64,13 @@ accounts = ["x", 17841405726653026]
 dry_run = 1
 
 [[rule]]
-name = "Same"
+name = "same"
 on = ["comment"]
 answers = "no list"
 start = 2026-11-22T00:00:00
 
 [[rule]]
-name = "same"
+name = "Same"
 on = ["comment"]
 answers = ["Hi"]
 """
@@ -97,9 +97,9 @@ line 21, rule "a b": max_age_hours must be more than 0.0
 line 22, rule "a b": accounts, number 1: must be the id of an Instagram account, such as \
 17841405726653026
 line 23, rule "a b": dry_run must be true or false
-line 28, rule "Same": answers must be a list, in brackets
-line 29, rule "Same": start must say how far from UTC, as 2026-11-22T00:00:00Z or …+01:00 do
-line 32, rule "same": name is the name of an earlier rule
+line 28, rule "same": answers must be a list, in brackets
+line 29, rule "same": start must say how far from UTC, as 2026-11-22T00:00:00Z or …+01:00 do
+line 32, rule "Same": name is the name of an earlier rule
 """
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.workers.reply.rules.factories import texts
-from workers.reply.rules.template import MAX_ANSWER, Template, usable_name
+from workers.reply.reply import MAX_CHARACTERS
+from workers.reply.rules.template import Template, usable_name
 
 
 def test_a_name_in_its_places() -> None:
@@ -32,8 +33,8 @@ def test_a_name_in_its_places() -> None:
         ("{username:>9}", "field"),
         ("{", "lone brace"),
         ("}", "lone brace"),
-        ("x" * (MAX_ANSWER + 1), "longer than"),
-        ("x" * (MAX_ANSWER - 29) + "{username}", "longer than"),
+        ("x" * (MAX_CHARACTERS + 1), "longer than"),
+        ("x" * (MAX_CHARACTERS - 29) + "{username}", "longer than"),
     ],
 )
 def test_no_answer(told: object, words: str) -> None:

@@ -33,6 +33,7 @@ def _finds(word: str, text: str) -> bool:
         ("file", "ﬁle"),
         ("don't", "I don’t"),
         ("win", "w\u200bi\u00adn"),
+        ("win", "w\u200din"),
         ("می‌خواهم", "میخواهم"),
         ("happy birthday", "Happy\n  Birthday, dear"),
         ("@brand", "thanks brand"),
