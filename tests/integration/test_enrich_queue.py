@@ -128,6 +128,18 @@ async def test_what_meta_sent_takes_the_place_of_what_a_replay_brought(
     assert kept == [sent, sent, replayed]
 
 
+async def test_media_that_a_replay_asked_for_are_told_with_what_meta_sent(
+    queue: Queue, engine: AsyncEngine
+) -> None:
+    """Id, field and event are of one and the same change."""
+    replayed = brought_by("replay", b'{"event_id":"1"}').decode()
+    live = {"event_id": "live_comments:1:2", "field": "live_comments", "event": '{"event_id":"2"}'}
+    await queue.put([new_task("9", "media", event=replayed)])
+    await queue.put([new_task("9", "media", **live)])
+    [row] = await rows(engine)
+    assert {name: getattr(row, name) for name in live} == live
+
+
 async def test_a_task_has_one_holder(queue: Queue, engine: AsyncEngine) -> None:
     """Replicas that look at once share what there is, and nobody waits for another."""
     await queue.put([new_task(str(number)) for number in range(100)])

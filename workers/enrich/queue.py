@@ -29,6 +29,11 @@ _OPEN: Final = "a.state = 'active'"
 # for the statement's own `format`.
 _BROUGHT: Final = """ ~ ',"source":"[^"]*"}}$'"""
 
+_FROM_META: Final = ", ".join(
+    f"{name} = CASE WHEN t.event{_BROUGHT} THEN excluded.{name} ELSE t.{name} END"
+    for name in ("event_id", "field", "event")
+)
+
 # One that waits already becomes as urgent as whoever is in the greatest hurry for it. Where a
 # replay has overtaken the event that Meta sent, that one is told of: answers are for it alone.
 _PUT: Final = BulkStatement(
@@ -39,7 +44,7 @@ _PUT: Final = BulkStatement(
     f"WHERE NOT EXISTS (SELECT FROM {{schema}}.{graph_reads.name} AS t WHERE {_SAME} "
     "AND t.read_at > rows.known_since AND t.status <> 'pending') "
     f"ON CONFLICT ({_KEY}) DO UPDATE SET priority = least(excluded.priority, t.priority), "
-    f"event = CASE WHEN t.event{_BROUGHT} THEN excluded.event ELSE t.event END "
+    f"{_FROM_META} "
     "WHERE excluded.priority < t.priority "
     f"OR (t.event{_BROUGHT} AND NOT excluded.event{_BROUGHT})",
 )
