@@ -13,12 +13,19 @@ from schemas.tables import ANALYTICS, SCHEMA
 PARKED_STATES: Final = ("parked", "removed", "not_connected")
 """Nothing is read for an account in one of these: a person has to connect it."""
 
+# Of two blocks, the account's and the app's, the one that ends last counts.
 _STANDINGS: Final = text(f"""
 SELECT now() AS at, account_id, username, state, state_reason,
     coalesce(parked_endpoints, '{{}}') AS parked_endpoints, ends_at,
     reads_waiting, reads_due, waiting_since, next_due_at,
-    coalesce(read_last_hour, 0) AS read_last_hour, used_percent, blocked_until
-FROM {ANALYTICS}.account_health
+    coalesce(read_last_hour, 0) AS read_last_hour, used_percent,
+    greatest(h.blocked_until, app_blocked_until) AS blocked_until
+FROM {ANALYTICS}.account_health AS h
+LEFT JOIN (
+    SELECT a.account_id, blocked_until AS app_blocked_until
+    FROM {SCHEMA}.accounts AS a JOIN {SCHEMA}.graph_usage AS u USING (app_id)
+    WHERE u.pool = 'app' AND u.blocked_until > now()
+) AS b USING (account_id)
 LEFT JOIN (
     SELECT account_id, count(*) AS read_last_hour FROM {SCHEMA}.graph_reads
     WHERE read_at > now() - interval '1 hour' GROUP BY account_id

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from hookline.enrichment.standing import standings
 from schemas.enriched import Endpoint, Read, Status
 from schemas.events import brought_by
-from schemas.tables import accounts, enrichment_tasks, graph_reads
+from schemas.tables import accounts, enrichment_tasks, graph_reads, graph_usage
 from workers.enrich.queue import Due, Queue, Recorded, TaskState
 from workers.enrich.task import NewTask, Task
 
@@ -220,6 +220,22 @@ async def test_what_is_still_open_waits_for_its_next_turn(
         )
     assert await queue.take(COMMENTS, 5) == []
     assert await queue.left_behind(5) == []
+
+
+async def test_a_block_of_the_app_is_each_accounts(queue: Queue, engine: AsyncEngine) -> None:
+    """The later end of the two counts; nobody's but this app's."""
+    other = "17841400000000005"
+    await connect(engine, other, app_id="2")
+    await queue.put([new_task("1"), new_task("2", account_id=other)])
+    ends = {("account", ACCOUNT): 1, ("app", ""): 2}
+    async with engine.begin() as connection:
+        for (pool, account_id), hours in ends.items():
+            told = {"app_id": "1", "account_id": account_id, "pool": pool}
+            counts = dict.fromkeys(("calls", "calls_before", "unreported", "reserved"), 0)
+            blocked = {"blocked_until": NOW + timedelta(hours=hours)}
+            await connection.execute(insert(graph_usage).values(told | counts | blocked))
+    found = {one.account_id: one.blocked_until for one in await standings(engine)}
+    assert found == {ACCOUNT: NOW + timedelta(hours=2), other: None}
 
 
 async def test_the_standing_of_each_account(queue: Queue, engine: AsyncEngine) -> None:
