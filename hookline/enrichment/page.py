@@ -19,7 +19,7 @@ def document(found: Sequence[Standing]) -> dict[str, Any]:
     return {
         "waiting": sum(one.waiting for one in found),
         "due": sum(one.due for one in found),
-        "parked": sum(one.waiting for one in found if one.parked),
+        "parked": sum(one.for_a_person for one in found),
         "oldest_age_s": _seconds(max(ages, default=None)),
         "clears_in_s": _seconds(clears_in(found)),
         "accounts": [
@@ -75,11 +75,11 @@ def _state(one: Standing) -> Text:
 
 
 def _verdict(found: Sequence[Standing]) -> Text:
-    waiting = sum(one.waiting for one in found if not one.parked)
-    parked = sum(one.waiting for one in found if one.parked)
-    told = [
-        f"{waiting:,} reads wait" + (f", done in {spoken(clears_in(found))}." if waiting else ".")
-    ]
+    parked = sum(one.for_a_person for one in found)
+    waiting = sum(one.waiting for one in found) - parked
+    done = clears_in(found)
+    when = ", nobody knows yet for how long" if done is None else f", done in {spoken(done)}"
+    told = [f"{waiting:,} reads wait{when if waiting else ''}."]
     if parked:
         told.append(f"{parked:,} more wait for their accounts: `hookline accounts connect`.")
     return Text(" ".join(told), style="bold")

@@ -239,8 +239,10 @@ async def test_a_block_of_the_app_is_each_accounts(queue: Queue, engine: AsyncEn
 
 
 async def test_the_standing_of_each_account(queue: Queue, engine: AsyncEngine) -> None:
-    """What waits, also for accounts that nobody has connected."""
-    stranger = "17841400000000004"
+    """What waits, also for accounts that nobody has connected, and of kinds that are left out."""
+    stranger, lacking = "17841400000000004", "17841400000000005"
+    await connect(engine, lacking, parked_endpoints={"media": "permission_missing"})
+    await queue.put([new_task("4", account_id=lacking), new_task("5", "media", account_id=lacking)])
     await queue.put([new_task("1"), new_task("2"), new_task("3", account_id=stranger)])
     (task,) = await queue.take(COMMENTS, 1)
     await queue.record([recorded(task)], [state(task)], [])
@@ -249,3 +251,4 @@ async def test_the_standing_of_each_account(queue: Queue, engine: AsyncEngine) -
     assert (found[ACCOUNT].waiting, found[ACCOUNT].due, found[ACCOUNT].read_last_hour) == (1, 1, 1)
     assert found[ACCOUNT].clears_in == timedelta(hours=1)
     assert (found[stranger].state, found[stranger].waiting) == ("not_connected", 1)
+    assert (found[lacking].waiting, found[lacking].left_out) == (2, 1)

@@ -29,6 +29,7 @@ def standing(**told: object) -> Standing:
         "read_last_hour": 0,
         "used_percent": None,
         "blocked_until": None,
+        "left_out": 0,
     }
     return Standing(**(known | told))  # type: ignore[arg-type]  # a row
 
@@ -40,6 +41,8 @@ def standing(**told: object) -> Standing:
         ({"waiting": 100}, None),
         ({"waiting": 100, "read_last_hour": 50}, timedelta(hours=2)),
         ({"waiting": 100, "read_last_hour": 50, "state": "parked"}, None),
+        ({"waiting": 100, "read_last_hour": 50, "left_out": 50}, timedelta(hours=1)),
+        ({"waiting": 100, "read_last_hour": 50, "left_out": 100}, None),
         (
             {"waiting": 50, "read_last_hour": 50, "blocked_until": NOW + timedelta(hours=3)},
             timedelta(hours=4),
@@ -57,14 +60,26 @@ def test_all_accounts_are_done_when_the_last_is() -> None:
     parked = standing(waiting=100, state="not_connected")
     assert clears_in([slow, parked, standing()]) == timedelta(hours=10)
     assert clears_in([parked]) == timedelta(0)
+    assert clears_in([standing(waiting=100, left_out=100)]) == timedelta(0)
     assert clears_in([slow, standing(waiting=1)]) is None
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["active", "parked"])), max_size=5))
-def test_the_document_adds_up(told: list[tuple[int, str]]) -> None:
-    """Its sums are those of its accounts."""
-    page = document([standing(waiting=waiting, state=state) for waiting, state in told])
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from(["active", "parked"])),
+        max_size=5,
+    )
+)
+def test_the_document_adds_up(told: list[tuple[int, int, str]]) -> None:
+    """Its sums are those of its accounts; of those that are read, what is left out is parked."""
+    page = document(
+        [
+            standing(waiting=some + left_out, left_out=left_out, state=state)
+            for some, left_out, state in told
+        ]
+    )
     assert page["waiting"] == sum(account["waiting"] for account in page["accounts"])
     assert page["parked"] == sum(
-        account["waiting"] for account in page["accounts"] if account["state"] == "parked"
+        account["waiting" if account["state"] == "parked" else "left_out"]
+        for account in page["accounts"]
     )
