@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 SCHEMA: Final = "hookline"
 ANALYTICS: Final = "analytics"
 
-REVISION: Final = "0012"
+REVISION: Final = "0013"
 """The migration that brings a database to these tables. Revisions are numbered in four digits."""
 
 metadata = MetaData(
@@ -357,6 +357,7 @@ enrichment_tasks = Table(
     PrimaryKeyConstraint("account_id", "endpoint", "object_id"),
     Index(None, "account_id", "priority", "due_at"),
     Index(None, "answered_at", postgresql_where=text("answered_at IS NOT NULL")),
+    Index(None, "account_id", postgresql_where=text("NOT parked_told AND answered_at IS NULL")),
 )
 
 graph_reads = Table(

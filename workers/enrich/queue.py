@@ -128,12 +128,29 @@ FROM leased AS l JOIN {SCHEMA}.graph_reads AS r
         = (l.account_id, l.endpoint, l.object_id, l.answered_at)
 """)  # noqa: S608
 
+_UNTOLD: Final = "NOT t.parked_told AND t.answered_at IS NULL"
+
+# From one account that has some to the next, along the index: however much is waiting, or was told,
+# only what is to be told is looked at.
 _PARKED: Final = text(f"""
+WITH RECURSIVE waiting AS (
+    SELECT min(t.account_id) AS account_id FROM {SCHEMA}.enrichment_tasks AS t WHERE {_UNTOLD}
+    UNION ALL
+    SELECT (
+        SELECT min(t.account_id) FROM {SCHEMA}.enrichment_tasks AS t
+        WHERE {_UNTOLD} AND t.account_id > waiting.account_id)
+    FROM waiting WHERE waiting.account_id IS NOT NULL
+)
 SELECT {_TASK},
     coalesce(a.parked_endpoints ->> t.endpoint, a.state_reason, a.state, 'not_connected')
-FROM {SCHEMA}.enrichment_tasks AS t LEFT JOIN {SCHEMA}.accounts AS a USING (account_id)
-WHERE NOT t.parked_told AND t.answered_at IS NULL
-    AND (a.account_id IS NULL OR NOT {_OPEN} OR a.parked_endpoints ? t.endpoint)
+FROM waiting LEFT JOIN {SCHEMA}.accounts AS a USING (account_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM {SCHEMA}.enrichment_tasks AS t
+    WHERE t.account_id = waiting.account_id AND {_UNTOLD}
+        AND (a.account_id IS NULL OR NOT {_OPEN} OR a.parked_endpoints ? t.endpoint)
+    LIMIT :count
+) AS t
+WHERE a.account_id IS NULL OR NOT {_OPEN} OR a.parked_endpoints <> '{{}}'
 LIMIT :count
 """)  # noqa: S608
 
