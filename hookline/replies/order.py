@@ -104,8 +104,11 @@ def warnings(
     ]
     if answered is None:
         told.append("Nothing is stored of it: whether it is ours, hidden or live is not known.")
-    elif answered.has_own_reply and not any(one.state == "sent" for one in earlier):
-        told.append("A comment of ours stands below it already.")
+    else:
+        if answered.username is None and answered.from_id is None:
+            told.append("It is not known who wrote it: perhaps we did.")
+        if answered.has_own_reply and not any(one.state == "sent" for one in earlier):
+            told.append("A comment of ours stands below it already.")
     if about.blocked_until is not None:
         told.append(f"Meta blocks the account's answers: it waits until {about.blocked_until}.")
     return told

@@ -114,6 +114,7 @@ def test_what_a_person_is_warned_of() -> None:
         )
         assert warning.endswith(": k")
     assert len(warnings(replace(PLAIN, has_own_reply=True), [], about)) == 1
+    assert len(warnings(replace(PLAIN, username=None, from_id=None), [], about)) == 1
     assert len(warnings(None, [], circumstances(blocked_until=NOW))) == 2
 
 
