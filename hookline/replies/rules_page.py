@@ -45,6 +45,7 @@ OUTCOMES: Final = {
 
 NEVER: Final = {
     "not_archived": "its delivery is not archived any more",
+    "untyped": "it is a test of Meta's dashboard, or has no ids",
     "not_read": "it was not read from the Graph API, so far",
     "incomplete": "what Meta told of it is incomplete",
     "replayed": "it was not brought by Meta's webhook",

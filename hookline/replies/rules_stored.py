@@ -20,6 +20,7 @@ from schemas.events import WEBHOOK, Event, brought_by, decode_event, encode_even
 from schemas.identity import ClaimKey, identify
 from schemas.splitting import Position, split
 from schemas.tables import SCHEMA, graph_reads
+from workers.enrich.wanted import wanted_by
 from workers.reply.facts import examined, stands_on
 from workers.reply.outbox import Outbox
 
@@ -87,9 +88,8 @@ async def stored(engine: AsyncEngine, wanted: Wanted) -> list[Sample]:
         reads = await _reads(connection, event_ids)
         earlier = await _earlier(connection, event_ids)
     known = [
-        Enriched(event=events[one], read=reads[one])
-        for one in event_ids
-        if one in events and one in reads
+        Enriched(event=event, read=reads.get(event_id) or _pending(event))
+        for event_id, event in events.items()
     ]
     ours = await Outbox(engine).ours(
         [one.read.object_id for one in known],
@@ -99,7 +99,7 @@ async def stored(engine: AsyncEngine, wanted: Wanted) -> list[Sample]:
     return [
         Sample(
             event_id,
-            examinations.get(event_id, "not_read" if event_id in events else "not_archived"),
+            examinations.get(event_id, "not_archived"),
             earlier=tuple(earlier[event_id]),
         )
         for event_id in event_ids
@@ -145,6 +145,18 @@ def _event(key: ClaimKey, source: str, body: bytes) -> Event | None:
             event = encode_event(change, identify(change, key.delivery_id), key)
             return decode_event(event if source == WEBHOOK else brought_by(source, event))
     return None
+
+
+def _pending(event: Event) -> Read:
+    """What is told of an event before anything was read."""
+    wanted = next((one for one in wanted_by(event) if one.endpoint in ENDPOINTS), None)
+    return Read(
+        account_id=event.account_id or "",
+        endpoint=wanted.endpoint if wanted else "comment",
+        object_id=wanted.object_id if wanted else "",
+        read_at=event.received_at,
+        status="pending",
+    )
 
 
 async def _reads(connection: AsyncConnection, event_ids: Iterable[str]) -> Mapping[str, Read]:

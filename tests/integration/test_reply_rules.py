@@ -149,6 +149,7 @@ async def _told_to_an_operator(site: Site, database_url: str) -> None:
     hidden = await site.line.enriched(comment(20, text="👍"), hidden=True)
     fresh = await site.line.enriched(comment(21, text="a STRASSE", parent_id="1710"))
     await site.line.enriched(comment(22, text="👍"))
+    await site.line.enriched(comment(23, text="👍", media={"id": "18", "ad_id": "5"}))
     async with transaction(site.line.engine) as connection:
         for record in [*hidden, *fresh]:
             told = decode_enriched(record.value or b"")
@@ -158,7 +159,7 @@ async def _told_to_an_operator(site: Site, database_url: str) -> None:
             }
             await connection.execute(insert(graph_reads).values(row))
 
-    ids = [comment(number)[1]["id"] for number in (20, 21, 22, 3)]
+    ids = [comment(number)[1]["id"] for number in (20, 21, 22, 3, 23)]
     options = [option for one in ids for option in ("--event", one)]
     check = ("replies", "rules", "check", str(site.path), "--json", "--max", "3")
     ran = await verb(*check, *options, "--since", "1h", DATABASE_URL=database_url)
@@ -167,6 +168,7 @@ async def _told_to_an_operator(site: Site, database_url: str) -> None:
     assert found[ids[0]]["never"] == "hidden"
     assert (found[ids[1]]["rule"], found[ids[1]]["answer"]) == ("greeting", "Hello, person_21!")
     assert found[ids[2]]["never"] == "not_read"
+    assert found[ids[4]]["rule"] == "greeting"
     assert found[ids[3]]["earlier"] == [{"rule": "greeting", "state": "sent"}]
     ran = await verb(*check, "--event", "1", DATABASE_URL=database_url)
     assert (ran.code, ran.out) == (1, "")

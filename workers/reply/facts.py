@@ -28,10 +28,10 @@ _OPEN: Final = ("pending", "parked")
 """A comment may still be read. Its text is known before; whether it is hidden is not."""
 
 Never: TypeAlias = Literal[
-    "not_read", "incomplete", "replayed", "ours", "unsigned", "hidden", "live"
+    "untyped", "not_read", "incomplete", "replayed", "ours", "unsigned", "hidden", "live"
 ]
-"""Why something is never answered: `unsigned` is what nobody tells who wrote, so that it may be our
-own; `replayed` is what the webhook did not bring."""
+"""Why something is never answered: `untyped` is a dashboard test, or has no ids; `unsigned` is what
+nobody tells who wrote, so that it may be our own; `replayed` is what the webhook did not bring."""
 
 
 class Ours(NamedTuple):
@@ -114,6 +114,8 @@ def facts_of(enriched: Enriched, ours: Ours, *, to_replayed: bool = False) -> Fa
 def examined(enriched: Enriched, ours: Ours, *, to_replayed: bool = False) -> Facts | Never:
     """What rules decide on, or why it is never answered."""
     event, kind = enriched.event, kind_of(enriched)
+    if not is_typed(event.field, event.natural_key):
+        return "untyped"
     if kind is None:
         return "not_read"
     if event.account_id is None or not isinstance(event.value, dict):
