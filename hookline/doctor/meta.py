@@ -40,6 +40,7 @@ class App:
         plan: what is wrong with it.
         callback_url: where deliveries are to go; None when that was not told.
         reviewed: permissions with their status, as far as Meta tells.
+        answering: the version that answered about it; None where that was not told.
     """
 
     app_id: str
@@ -48,6 +49,7 @@ class App:
     plan: AppPlan | None
     callback_url: str | None
     reviewed: Mapping[str, str] | Unseen
+    answering: str | None = None
 
 
 class Token(NamedTuple):

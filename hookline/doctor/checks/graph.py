@@ -1,6 +1,7 @@
 """Whether Meta's Graph API answers from here, at the version that is pinned."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -72,11 +73,18 @@ def _seen(facts: Facts) -> Subjects[Graph]:
 
 
 def _answering(facts: Facts) -> Subjects[Graph]:
-    """What answers in its place has no version."""
+    """What answers in its place has no version. A call with a token may be told what one without
+    is not."""
     seen = facts.graph
-    if isinstance(seen, Graph) and (seen.status >= 500 or not seen.is_graph):
+    if isinstance(seen, Unseen):
+        return _seen(facts)
+    if seen.status >= 500 or not seen.is_graph:
         return [(seen.url, Unseen("the Graph API does not answer", ROOT))]
-    return _seen(facts)
+    apps = () if isinstance(facts.apps, Unseen) else facts.apps
+    told = [seen.answering, *(app.answering for app in apps)]
+    known = [one for one in told if one is not None]
+    other = next((one for one in known if one != seen.pinned), None)
+    return [(seen.url, replace(seen, answering=other or next(iter(known), None)))]
 
 
 def _clock(facts: Facts) -> Subjects[Clock]:
@@ -100,7 +108,7 @@ CHECKS: Final[tuple[AnyCheck, ...]] = (
         "`facebook-api-version`).",
         "Another version answers, in another form.",
         "Set HOOKLINE_GRAPH_VERSION to a later one, for all services.",
-        ("graph",),
+        ("graph", "apps"),
         _answering,
         judge_version,
     ),

@@ -9,6 +9,8 @@ from hookline.doctor.facts import Behind, Facts, Group
 from hookline.doctor.finding import Told, Unseen, ask, green, red, yellow
 from hookline.moments import spoken
 
+ROOT: Final = "workers"
+
 LATE: Final = timedelta(minutes=15)
 """What waits for longer does not come "within seconds"."""
 
@@ -105,7 +107,7 @@ def _lags(facts: Facts) -> Subjects[Lag]:
 
 CHECKS: Final[tuple[AnyCheck, ...]] = (
     Check(
-        "workers",
+        ROOT,
         "That each worker has a replica in its consumer group. `enrich` is needed where accounts "
         "are connected; `reply` only where something is to be answered.",
         "What it does is not done: no rows, or rows that are not enriched.",

@@ -52,7 +52,7 @@ async def _app(
             found = app_subscription(answer.object or {})
             plan = app_plan(found, callback_url, today)
             reviewed = await _reviewed(asking, app_id, credentials)
-            return App(app_id, taken, found, plan, callback_url, reviewed)
+            return App(app_id, taken, found, plan, callback_url, reviewed, answer.api_version)
     unseen = next((one for one in answers if isinstance(one, Unseen)), REFUSED)
     return App(app_id, taken, unseen, None, callback_url, unseen)
 

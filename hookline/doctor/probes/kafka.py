@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
+from hookline.doctor.checks.group import ROOT as WORKERS_CHECK
 from hookline.doctor.checks.kafka import ROOT
 from hookline.doctor.facts import Behind, Group, Kafka, Topic
 from hookline.doctor.finding import Unseen
@@ -42,7 +43,7 @@ async def look(settings: TopicsSettings) -> tuple[Kafka | Unseen, tuple[Group, .
     try:
         async with asyncio.timeout(TIMEOUT_S), _clients(settings) as (admin, consumer):
             kafka = await _kafka(admin, settings)
-            return kafka, await _groups(admin, consumer, kafka)
+            return kafka, await _seen_groups(admin, consumer, kafka)
     except DependencyError as error:
         why = str(error)
     except (KafkaError, OSError, TimeoutError) as error:
@@ -91,6 +92,20 @@ def topic_of(partitions: list[dict[str, Any]], config: Mapping[str, str]) -> Top
         sum(one["leader"] < 0 for one in partitions),
         dict(config),
     )
+
+
+async def _seen_groups(
+    admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, kafka: Kafka
+) -> tuple[Group, ...] | Unseen:
+    """The groups, if they may be looked at."""
+    try:
+        return await _groups(admin, consumer, kafka)
+    except KafkaError as error:
+        return Unseen(
+            f"Kafka does not tell of groups ({type(error).__name__})",
+            WORKERS_CHECK,
+            "Kafka's user needs the right to describe groups named hookline.*; then try again.",
+        )
 
 
 async def _groups(

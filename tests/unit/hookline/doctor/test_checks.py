@@ -690,6 +690,15 @@ def test_nobody_told_where_the_callback_is() -> None:
     assert "HOOKLINE_PUBLIC_URL" in one.repair
 
 
+def test_which_version_answers_is_told_by_any_call() -> None:
+    """Without a token Meta may not say; another one than the pinned counts, whoever met it."""
+    graph = with_graph(answering=None).graph
+    for answering, state in (("v25.0", "green"), ("v26.0", "red"), (None, "ask")):
+        made = replace(with_app(answering=answering), graph=graph)
+        [one] = of(examined(made), "graph_version")
+        assert one.state == state
+
+
 def test_specs_of_one_broker_want_one_copy() -> None:
     """A cluster of one has no other."""
     made = facts()

@@ -35,6 +35,9 @@ ROOTS: Final[dict[str, str]] = {
 }
 """What each part is blamed on when nobody answers."""
 
+ENOUGH: Final = {"workers": {"groups"}, "graph_version": {"graph"}}
+"""What these cannot do without; the other parts only tell them more."""
+
 OF_CALLBACK: Final = ("certificate", "handshake", "wrong_token", "forged", "large")
 OF_ACCOUNT: Final = ("opened", "token", "granted", "link", "page")
 
@@ -60,7 +63,7 @@ def test_whatever_is_away_nothing_that_needs_it_is_green(parts: set[str]) -> Non
             assert states == {"ask"}, slug
         elif parts.isdisjoint(check.parts):
             assert found[slug] == healthy[slug]
-        elif slug != "workers" or "groups" in parts:
+        elif not parts.isdisjoint(ENOUGH.get(slug, check.parts)):
             assert states <= {"red", "unknown"}, slug
             assert states
 
