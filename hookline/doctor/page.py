@@ -32,7 +32,7 @@ _MARKS: Final[dict[State, str]] = {
 
 _TITLES: Final[dict[State, str]] = {
     "red": "Broken",
-    "unknown": "Could not be looked at",
+    "unknown": "Could not be looked at, and may be so or otherwise",
     "yellow": "Will break, or has done harm",
     "ask": "For you to look at: no API tells",
     "green": "As it should be",
@@ -92,20 +92,24 @@ def show(findings: Sequence[Finding]) -> None:
 
 
 def together(findings: Sequence[Finding]) -> list[list[Finding]]:
-    """Findings that differ in their subjects only, side by side. Pure."""
+    """Findings that say the same of several subjects, side by side; those that are unknown for the
+    same reason, too. Pure."""
     found: dict[tuple[str, ...], list[Finding]] = {}
     for one in findings:
-        key = (one.check, one.evidence, one.consequence, one.repair)
+        check = "" if one.state == "unknown" else one.check
+        key = (one.state, check, one.evidence, one.consequence, one.repair)
         found.setdefault(key, []).append(one)
     return list(found.values())
 
 
 def _show(console: Console, same: Sequence[Finding]) -> None:
     one = same[0]
-    style = _STYLES[one.state]
-    title = Text.assemble((f"{_MARKS[one.state]} {one.check}", style), f"  {_subjects(same)}")
+    checks = ", ".join(dict.fromkeys(finding.check for finding in same))
+    subjects = "" if one.state == "unknown" else f"  {_subjects(same)}"
+    title = Text.assemble((f"{_MARKS[one.state]} {checks}", _STYLES[one.state]), subjects)
     console.print(_indented(title, 1))
-    for told in filter(None, (one.evidence, one.consequence)):
+    consequence = "" if one.state == "unknown" else one.consequence
+    for told in filter(None, (one.evidence, consequence)):
         console.print(_indented(Text(told), 3))
     if one.repair:
         console.print(_indented(Text.assemble(("Do: ", "bold"), one.repair), 3))
@@ -138,7 +142,7 @@ def summary(findings: Sequence[Finding]) -> Text:
     told = [f"{found[state]} {state}" for state in STATES if found[state]]
     text = Text(", ".join(told) + ".", style=_STYLES[worst(findings)])
     if any(one.fix for one in findings):
-        text.append(" Some of it can be repaired at once: hookline doctor --fix", "default")
+        text.append("\nSome of it can be repaired at once: hookline doctor --fix", "default")
     return text
 
 

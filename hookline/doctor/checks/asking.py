@@ -37,7 +37,7 @@ def _reviewed(facts: Facts) -> Hint:
 
 def _of_app(app: App) -> Hint:
     if isinstance(app.reviewed, Unseen):
-        return f"app {app.app_id}: Meta does not list its permissions"
+        return f"app {app.app_id}: {app.reviewed.why}"
     reviewed = app.reviewed
     told = [f"{scope} {reviewed[scope]}" for scope in NEEDED_SCOPES if scope in reviewed]
     missing = [scope for scope in NEEDED_SCOPES if scope not in reviewed]

@@ -21,7 +21,7 @@ LEAST: Final = timedelta(minutes=15)
 
 _NOT_YET: Final = "it has not looked since accounts were connected"
 
-_START: Final = "Start it: hookline worker watchdog. Its log tells why it does not stay."
+_START: Final = "hookline worker watchdog. Its log tells why it does not stay."
 
 
 class Watched(NamedTuple):
@@ -53,7 +53,7 @@ def judge_watchdog(seen: Watched, now: datetime) -> Iterator[Told]:
     if since is None:
         yield green("without accounts it has nothing to look at")
     elif looked_at is None and _is_fresh(since, deliveries.interval, now):
-        yield ask(_NOT_YET, consequence, f"Look again in a while. {_START}")
+        yield ask(_NOT_YET, consequence, f"Look again in a while; if it still has not: {_START}")
     elif looked_at is None:
         yield red("it has never looked", consequence, _START)
     elif not _is_fresh(looked_at, deliveries.interval, now):

@@ -45,7 +45,7 @@ def judge_running(seen: Running, _: datetime) -> Iterator[Told]:
     consequence = _WITHOUT.get(worker, "What it does is not done.")
     repair = f"Start it: hookline worker {worker}. If it does not stay, its log tells why."
     if members:
-        yield green("1 replica reads" if members == 1 else f"{members} replicas read")
+        yield green(f"replicas that read: {members}")
     elif seen.is_wanted:
         yield red("it does not run", consequence, repair)
     else:
@@ -55,12 +55,12 @@ def judge_running(seen: Running, _: datetime) -> Iterator[Told]:
 def judge_retention(seen: Lag, now: datetime) -> Iterator[Told]:
     """How long until Kafka may delete what was not read, and how late rows are."""
     worker, (records, gone, oldest_at, retention) = seen
-    behind = f"{records:,} records wait"
+    behind = f"records that wait: {records:,}"
     start = f"See to worker {worker}: does it run, is its breaker open, is it too slow? More "
     start += f"replicas help: hookline worker {worker} --replica 2."
     if gone:
         yield red(
-            f"{gone:,} records that it has not read are gone",
+            f"records that are gone and it has not read: {gone:,}",
             "Kafka's retention came first. The range becomes a row of hookline.gaps.",
             "Start the worker, then hookline replay --from archive for what the archive has.",
         )

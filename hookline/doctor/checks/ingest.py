@@ -38,7 +38,7 @@ def judge_failures(seen: Ingest, _: datetime) -> Iterator[Told]:
     """The share of deliveries of the last 15 minutes that were not accepted."""
     share = f"{seen.failure_ratio:.0%} of the deliveries of the last 15 minutes were not accepted"
     if seen.failure_ratio < ALARM_RATIO:
-        yield green(f"{seen.accepted:,} deliveries accepted; {share}")
+        yield green(f"deliveries accepted: {seen.accepted:,}; {share}")
         return
     most = sorted(seen.refused.items(), key=lambda one: -one[1])[:3]
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in most)
@@ -56,7 +56,7 @@ def judge_signatures(seen: Ingest, _: datetime) -> Iterator[Told]:
     Anybody may send some. When nothing else comes, they are Meta's.
     """
     wrong = seen.refused.get(MISMATCH, 0)
-    told = f"{wrong:,} wrong signatures, {seen.accepted:,} deliveries accepted"
+    told = f"wrong signatures: {wrong:,}, deliveries accepted: {seen.accepted:,}"
     if wrong and not seen.accepted:
         yield red(
             told,
@@ -82,7 +82,7 @@ def judge_spool(seen: Ingest, _: datetime) -> Iterator[Told]:
     """What waits on ingest's disk, and what does so for good."""
     if seen.kept_aside:
         yield red(
-            f"{seen.kept_aside} files of the spool were kept aside",
+            f"files of the spool that were kept aside: {seen.kept_aside:,}",
             "What they hold is not in Kafka, and in no table.",
             "docs/spool.md tells what .corrupt and .refused are, and what to do.",
         )

@@ -32,7 +32,7 @@ class Wanted(NamedTuple):
 
 def judge_reachable(seen: Kafka, _: datetime) -> Iterator[Told]:
     """It answered."""
-    yield green(f"{seen.brokers} brokers" if seen.brokers > 1 else "1 broker")
+    yield green(f"brokers: {seen.brokers}")
 
 
 def judge_topic(seen: Wanted, _: datetime) -> Iterator[Told]:
@@ -42,7 +42,7 @@ def judge_topic(seen: Wanted, _: datetime) -> Iterator[Told]:
         yield red("it is not there", "What belongs to it is refused.", APPLY, fix="topics apply")
     elif found.partitions < spec.partitions:
         yield red(
-            f"{found.partitions} partitions instead of {spec.partitions}",
+            f"partitions: {found.partitions} instead of {spec.partitions}",
             "Fewer replicas of a worker can share it.",
             APPLY,
             fix="topics apply",
@@ -87,25 +87,25 @@ def judge_copies(seen: Wanted, _: datetime) -> Iterator[Told]:
     least = int(found.config.get(_MIN_IN_SYNC) or 1)
     if found.leaderless:
         yield red(
-            f"{found.leaderless} partitions have no leader",
+            f"partitions without a leader: {found.leaderless}",
             "What belongs to them is neither taken nor read.",
             "Start the brokers that are away.",
         )
     elif found.in_sync < least:
         yield red(
-            f"a partition has {found.in_sync} copies in sync, and needs {least}",
+            f"copies of a partition that are in sync: {found.in_sync}, and it needs {least}",
             "What belongs to it is not taken: ingest answers 503.",
             "Start the brokers that are away.",
         )
     elif found.copies < min(spec.replication_factor, brokers):
         yield red(
-            f"{found.copies} copies of each record instead of {spec.replication_factor}",
+            f"copies of each record: {found.copies} instead of {spec.replication_factor}",
             "What was acknowledged is lost with one disk.",
             "Give the topic more copies with Kafka's own kafka-reassign-partitions.sh.",
         )
     elif found.in_sync < found.copies:
         yield yellow(
-            f"a partition has {found.in_sync} of {found.copies} copies in sync",
+            f"copies of a partition that are in sync: {found.in_sync} of {found.copies}",
             "One broker less, and what was acknowledged may be gone, or nothing be taken.",
             "See to the broker that is away, or slow.",
         )

@@ -39,7 +39,7 @@ def judge_gaps(seen: Stages, now: datetime) -> Iterator[Told]:
     for group, topic, ranges, latest_at in seen.gaps:
         age = now - latest_at
         evidence = (
-            f"{ranges} ranges of offsets were gone before they were read, the latest "
+            f"ranges of offsets that were gone before they were read: {ranges:,}, the latest "
             f"{spoken(age)} ago"
         )
         subject = f"{group} {topic}"
@@ -55,7 +55,7 @@ def judge_letters(seen: Stages, _: datetime) -> Iterator[Told]:
     """Those that wait for somebody."""
     for stage, count in sorted(seen.parked.items()):
         yield yellow(
-            f"{count:,} dead letters are parked",
+            f"parked dead letters: {count:,}",
             "What they hold is in no table of its own.",
             f"hookline dead-letters stats --stage {stage} tells why, and what to do",
             subject=f"stage {stage}",
@@ -68,7 +68,7 @@ def judge_replies(seen: Stages, _: datetime) -> Iterator[Told]:
     """Those of which nobody knows whether they were sent."""
     if seen.unknown_replies:
         yield yellow(
-            f"of {seen.unknown_replies:,} answers nobody knows whether they were sent",
+            f"answers of which nobody knows whether they were sent: {seen.unknown_replies:,}",
             "They are not sent again by themselves: that might be twice.",
             "hookline replies list, then hookline replies settle",
         )
