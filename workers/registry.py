@@ -1,6 +1,6 @@
 """The workers by name, each loaded only when it runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
@@ -26,6 +26,12 @@ def handler_of(name: str) -> Callable[[AsyncEngine], Handler]:
     """What makes the handler of a worker. Raises KeyError for a name that is none."""
     make: Callable[[AsyncEngine], Handler] = _module(name).make_handler
     return make
+
+
+def topics_of(name: str) -> Sequence[str]:
+    """The topics that a worker reads. Raises KeyError for a name that is none."""
+    topics: Sequence[str] = _module(name).make_handler.topics
+    return topics
 
 
 def beside_of(name: str) -> Beside | None:

@@ -38,7 +38,7 @@ from tests.integration.handled import Handled, received
 from tests.integration.process import process
 from tests.integration.service import VERIFY_TOKEN, free_port
 from tests.integration.verb import Ran, verb
-from workers.registry import WORKERS, handler_of
+from workers.registry import WORKERS, topics_of
 from workers.watchdog.watchdog import Watchdog
 
 ACCOUNTS: Final = ("17841400000000001", "17841400000000002")
@@ -112,9 +112,8 @@ class Line:
 
     async def read(self, worker: str) -> None:
         """A worker's group has a member, which has read everything."""
-        topics = handler_of(worker)(self.engine).topics
         reader = AIOKafkaConsumer(
-            *topics,
+            *topics_of(worker),
             bootstrap_servers=self.settings["kafka_bootstrap"],
             group_id=consumer_group(worker),
             enable_auto_commit=False,

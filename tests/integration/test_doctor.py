@@ -164,6 +164,7 @@ async def test_how_far_a_group_is_behind(broker: Broker, monkeypatch: pytest.Mon
     config = {"retention.ms": str(7 * 86_400_000)}
     kafka = Kafka(broker.bootstrap, 1, {topic: Topic(1, 1, 1, 0, config)}, (spec,))
     monkeypatch.setattr(probe, "WORKERS", (topic,))
+    monkeypatch.setattr(probe, "topics_of", lambda _: (topic,))
     settings = TopicsSettings.model_validate({"kafka_bootstrap": broker.bootstrap})
     place = TopicPartition(topic, 0)
     async with reading(broker, topic) as reader, probe._clients(settings) as (admin, consumer):

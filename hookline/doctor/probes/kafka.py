@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
@@ -22,7 +22,7 @@ from runtime.kafka_groups import member_counts
 from runtime.topics import topic_configs, wanted_topics
 from schemas.settings import TopicsSettings
 from schemas.topics import TopicSpec, consumer_group
-from workers.registry import WORKERS
+from workers.registry import WORKERS, topics_of
 
 TIMEOUT_S: Final = 15.0
 
@@ -112,15 +112,13 @@ async def _groups(
     admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, kafka: Kafka
 ) -> tuple[Group, ...]:
     members = await member_counts(admin, [consumer_group(one) for one in WORKERS])
-    committed = {worker: await _committed(admin, worker) for worker in WORKERS}
+    committed = {worker: await _committed(admin, worker, kafka.topics) for worker in WORKERS}
     places = {place for found in committed.values() for place in found}
-    places = {place for place in places if place.topic in kafka.topics}
     ends: Places = await consumer.end_offsets(list(places)) if places else {}
     starts: Places = await consumer.beginning_offsets(list(places)) if places else {}
     retention = {spec.name: _retention(spec, kafka.topics) for spec in kafka.wanted}
     groups = []
-    for worker, found in committed.items():
-        reached = {place: offset for place, offset in found.items() if place in places}
+    for worker, reached in committed.items():
         times = await _times(consumer, reached, starts, ends)
         topics = behind_of(reached, starts, ends, times, retention)
         groups.append(Group(worker, members.get(consumer_group(worker), 0), topics))
@@ -133,12 +131,18 @@ def _retention(spec: TopicSpec, topics: Mapping[str, Topic]) -> timedelta | None
     return timedelta(milliseconds=told_ms) if told_ms >= 0 else None
 
 
-async def _committed(admin: AIOKafkaAdminClient, worker: str) -> dict[TopicPartition, int]:
+async def _committed(
+    admin: AIOKafkaAdminClient, worker: str, topics: Collection[str]
+) -> dict[TopicPartition, int]:
+    """How far a worker's group is, in the topics that it reads; a place elsewhere is of old."""
+    read = set(topics_of(worker)) & set(topics)
     try:
         told = await admin.list_consumer_group_offsets(consumer_group(worker))
     except GroupCoordinatorNotAvailableError:
         return {}
-    return {place: one.offset for place, one in told.items() if one.offset >= 0}
+    return {
+        place: one.offset for place, one in told.items() if one.offset >= 0 and place.topic in read
+    }
 
 
 async def _times(
