@@ -251,6 +251,26 @@ async def test_two_kinds_that_are_refused_at_once_are_both_left_out(
     }
 
 
+async def test_one_odd_object_stops_none_of_its_kind(
+    engine: AsyncEngine, database_url: str, broker: Broker
+) -> None:
+    """A permission that others had in the same call is not missing: it is looked for later."""
+    [(_, odd)] = comments(1, first=2)
+    async with enriching(engine, database_url, broker, graph_concurrency=1) as enrichment:
+        await enrichment.connect()
+        await enrichment.store(bodies(("mentions", {"media_id": "3"})))
+        async with enrichment.replicas():
+            await until(enrichment.done)
+            enrichment.fails(Fault(kind="error", code=10, object_id=odd["id"]))
+            await enrichment.store(bodies(*comments(4)))
+            await until(lambda: _tasks_of(enrichment, ACCOUNT, 1))
+            await until(lambda: _later(enrichment))
+        assert calls_of_each(enrichment) == {1}
+        assert await enrichment.scalar("SELECT parked_endpoints FROM hookline.accounts") == {}
+        [task] = await enrichment.rows("SELECT object_id, reason FROM hookline.enrichment_tasks")
+        assert task == {"object_id": odd["id"], "reason": "permission_missing"}
+
+
 async def test_a_wrong_app_secret_loses_nothing(enrichment: Enrichment) -> None:
     """One call in a quarter of an hour finds out whether Meta takes it now; rows stay pending."""
     await enrichment.connect()

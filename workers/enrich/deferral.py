@@ -1,5 +1,7 @@
 """What becomes of a task after its call. Pure."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -48,6 +50,25 @@ class Step(NamedTuple):
     due_at: datetime | None
     attempts: int
     first_ambiguous_at: datetime | None = None
+
+
+def told_apart(endpoints: Sequence[Endpoint], answers: Sequence[Answer]) -> list[Answer]:
+    """The answers of one call, where a permission that others of the same kind had is not missing.
+
+    What is refused all the same is looked for again, as what may be hidden; else one odd object
+    would stop all of its kind, again and again.
+    """
+    had = {
+        endpoint
+        for endpoint, answer in zip(endpoints, answers, strict=True)
+        if answer.object is not None
+    }
+    return [
+        replace(answer, verdict=Verdict(Action.AMBIGUOUS, verdict.reason))
+        if endpoint in had and (verdict := answer.verdict) and verdict.action is Action.PARK_FIELD
+        else answer
+        for endpoint, answer in zip(endpoints, answers, strict=True)
+    ]
 
 
 def after_answer(

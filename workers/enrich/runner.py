@@ -26,7 +26,7 @@ from schemas.enriched import Read
 from schemas.settings import GraphSettings
 from workers.enrich.batch import BatchSize
 from workers.enrich.counts import count
-from workers.enrich.deferral import Step, after_answer, after_silence, is_silence
+from workers.enrich.deferral import Step, after_answer, after_silence, is_silence, told_apart
 from workers.enrich.follow import media_of
 from workers.enrich.published import enriched_record
 from workers.enrich.queue import Due, Queue, Recorded, TaskState
@@ -143,6 +143,7 @@ class Runner:
             await self._surely(lambda: self._queue.record(*done))
             raise  # the slot waits: others would find no answer either
         reached(CrashPoint.GRAPH_ANSWERED)
+        answers = told_apart([task.endpoint for task in tasks], answers)
         done = results_of(tasks, answers, datetime.now(UTC), self._media_max_age)
         # Closed first what is to be closed: the tasks are free again once they are recorded.
         await self._surely(lambda: self._ledger.settle(grant, outcomes_of(answers)))

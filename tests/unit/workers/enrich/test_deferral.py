@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from graph.answers import Answer
 from graph.errors import Action, GraphError, Verdict
-from workers.enrich.deferral import RETRIES, Step, after_answer, after_silence
+from schemas.enriched import Endpoint
+from workers.enrich.deferral import RETRIES, Step, after_answer, after_silence, told_apart
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -101,6 +102,30 @@ def test_an_error_that_nobody_explains_is_asked_for_again_for_hours_and_not_for_
     assert timedelta(hours=2) < sum(waits, timedelta(0)) < timedelta(hours=12)
     last = after(refused(Action.RETRY), RETRIES - 1)
     assert (last.status, last.reason, last.due_at) == ("unreadable", "retries_exhausted", None)
+
+
+KINDS: list[Endpoint] = ["comment", "media", "mentioned_media"]
+ANSWERS = [
+    Answer(200, object={"id": "1"}),
+    refused(Action.PARK_FIELD, 10, "permission_missing"),
+    refused(Action.PARK_ACCOUNT, 190),
+    refused(Action.WAIT, 4),
+    refused(Action.AMBIGUOUS, 100),
+    refused(Action.RETRY, None),
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(KINDS), st.sampled_from(ANSWERS)), max_size=9))
+def test_a_permission_that_others_had_is_not_missing(told: list[tuple[Endpoint, Answer]]) -> None:
+    """Of the same kind, in the same call. All other answers stay what they are."""
+    had = {kind for kind, answer in told if answer.object is not None}
+    apart = told_apart([kind for kind, _ in told], [answer for _, answer in told])
+    for (kind, before), after in zip(told, apart, strict=True):
+        if before.verdict and before.verdict.action is Action.PARK_FIELD and kind in had:
+            assert after.verdict == Verdict(Action.AMBIGUOUS, "permission_missing")
+            assert after.error == before.error
+        else:
+            assert after == before
 
 
 def test_what_is_not_found_is_looked_for_over_a_day() -> None:
