@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from hookline.doctor.facts import Facts, Part
-from hookline.doctor.finding import Finding, Told, Unseen, red, unknown
+from hookline.doctor.finding import Finding, Told, Unseen, plain, red, unknown
 
 Seen = TypeVar("Seen")
 
@@ -48,9 +48,9 @@ class Check(Generic[Seen]):
                 yield Finding(
                     self.slug,
                     group,
-                    one.subject or subject,
+                    plain(one.subject or subject),
                     one.state,
-                    one.evidence,
+                    plain(one.evidence),
                     one.consequence,
                     one.repair,
                     one.fix,

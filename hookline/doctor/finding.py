@@ -86,3 +86,8 @@ def unknown(unseen: Unseen, *, subject: str | None = None) -> Told:
     """It could not be looked at."""
     repair = unseen.repair or f"First see to {unseen.blame}."
     return Told("unknown", unseen.why, NOBODY_LOOKED, repair, subject=subject)
+
+
+def plain(text: str) -> str:
+    """A text without what would move a terminal's cursor: some of it is what others answered."""
+    return "".join(letter if letter.isprintable() else "·" for letter in text)

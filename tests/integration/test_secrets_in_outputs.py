@@ -225,6 +225,9 @@ async def work(
             ran = await operator.verb(*arguments)
             outputs.add(" ".join(arguments), ran.out + ran.err)
             assert ran.code == 0, ran.err
+        ran = await operator.verb("doctor", GRAPH_URL=hostile.url, GRAPH_TIMEOUT_S="0.5")
+        outputs.add("doctor", ran.out + ran.err)
+        assert ran.code == 1, ran.err
         hostile.token_is_dead = True
         await operator.commented(ACCOUNT)
         await until(lambda: operator.parked(ACCOUNT))

@@ -699,6 +699,12 @@ def test_which_version_answers_is_told_by_any_call() -> None:
         assert one.state == state
 
 
+def test_what_others_answer_moves_no_cursor() -> None:
+    """Words of Meta's, and of whoever answers in its place."""
+    [one] = of(examined(with_app(reviewed={"instagram_basic": "\x1b[2Jlive\n"})), "advanced_access")
+    assert "instagram_basic ·[2Jlive·" in one.evidence
+
+
 def test_specs_of_one_broker_want_one_copy() -> None:
     """A cluster of one has no other."""
     made = facts()
