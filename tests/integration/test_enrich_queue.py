@@ -101,11 +101,12 @@ async def test_whoever_is_in_a_hurry_takes_along_what_waits(
 
 
 async def test_what_was_read_is_not_asked_for_again(queue: Queue, engine: AsyncEngine) -> None:
-    """But for media that was read too long ago."""
+    """But for media that was read too long ago; that they cannot be read is known as long."""
     await queue.put([new_task("1"), new_task("9", "media")])
     taken = await queue.take(COMMENTS, 5)
-    await queue.record([recorded(task) for task in taken], [state(task) for task in taken], [])
-    await queue.published([recorded(task) for task in taken])
+    read = [recorded(task, "unreadable" if task.object_id == "9" else "done") for task in taken]
+    await queue.record(read, [state(task) for task in taken], [])
+    await queue.published(read)
     assert await rows(engine) == []
     hour = timedelta(hours=1)
     known = new_task("9", "media", known_since=NOW - hour)

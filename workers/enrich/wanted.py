@@ -34,12 +34,14 @@ class Wanted(NamedTuple):
 
 
 def wanted_by(event: Event) -> list[Wanted]:
-    """The reads that an event asks for; none for dashboard tests and events without their key.
+    """The reads that an event asks for; none for dashboard tests and events without key or account.
 
     An ad's comment asks for the organic post, which people know; the ad copy is nobody's page.
     """
     if not is_typed(event.field, event.natural_key) or not isinstance(event.value, dict):
         return []
+    if event.account_id is None:
+        return []  # nobody could ever be connected for it
     return [read for read in _reads(event.field, event.value) if can_be_asked_for(read.object_id)]
 
 

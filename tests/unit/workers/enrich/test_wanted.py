@@ -51,6 +51,14 @@ def test_a_dashboard_test_asks_for_nothing() -> None:
     assert wanted_by(event("comments", {"id": "17"}, account="0")) == []
 
 
+@pytest.mark.parametrize("field", sorted(READ_FROM))
+def test_a_change_of_no_account_asks_for_nothing(field: str) -> None:
+    """A read for nobody would wait for ever."""
+    value = {"id": "17", "media_id": "18", "media": {"id": "19"}, "comment_id": "20"}
+    assert wanted_by(event(field, value))
+    assert wanted_by(event(field, value).model_copy(update={"account_id": None})) == []
+
+
 @given(st.sampled_from([*sorted(READ_FROM), "other"]), json_values)
 def test_whatever_a_value_is_only_numbers_are_asked_for(field: str, value: Any) -> None:
     """An id goes into a path and into a parenthesis: nothing else may."""
