@@ -14,7 +14,7 @@ import structlog
 from yarl import URL
 
 from graph.answers import Answer, answer_to, answer_to_write, answers_to
-from graph.errors import APP_SECRET_WRONG, Action, GraphUnavailableError
+from graph.errors import Action, GraphUnavailableError
 from graph.proof import appsecret_proof
 from graph.requests import GraphRequest, GraphWrite, batch_items
 from graph.versions import end_s, outlook
@@ -216,7 +216,7 @@ class Client:
             return
         # A wrong call is wrong each time: it is an alarm once, and the metric counts on.
         case = (request.endpoint, verdict.reason)
-        is_wrong = verdict.action is Action.BUG or verdict == APP_SECRET_WRONG
+        is_wrong = verdict.action is Action.BUG or verdict.is_ours
         is_news = is_wrong and case not in self._told
         self._told |= {case} if is_news else set()
         error = answer.error

@@ -50,12 +50,19 @@ class Verdict:
         reason: a stable slug.
         pool: which pool refuses calls; for `wait` only.
         wait: for how long, unless the answer tells it; for `wait` only.
+        is_ours: something is wrong in our settings, and somebody has to put it right.
     """
 
     action: Action
     reason: str
     pool: PoolName | None = None
     wait: timedelta | None = None
+    is_ours: bool = False
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same call may be answered later, with nobody doing anything."""
+        return self.action in (Action.RETRY, Action.WAIT) and not self.is_ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +116,9 @@ BLOCKED: Final = "blocked_for_abuse"
 BATCH_REFUSED: Final = Verdict(Action.RETRY, "graph_batch_refused")
 """A batch was refused as a whole, which tells nothing about its items: smaller ones may do."""
 
-APP_SECRET_WRONG: Final = Verdict(Action.WAIT, "app_secret_wrong", "account", _QUARTER)
+APP_SECRET_WRONG: Final = Verdict(
+    Action.WAIT, "app_secret_wrong", "account", _QUARTER, is_ours=True
+)
 """Meta does not take the proof that the app itself calls. Nothing is wrong with the object or the
 token: with the right secret the same call is answered.
 

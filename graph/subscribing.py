@@ -6,7 +6,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from graph import requests
 from graph.answers import Answer
 from graph.client import Client, Credentials
-from graph.errors import UNREADABLE, Action, GraphUnavailableError
+from graph.errors import UNREADABLE, GraphUnavailableError
 from graph.pages import App, Page
 from graph.subscriptions import (
     AppPlan,
@@ -20,8 +20,6 @@ from graph.subscriptions import (
 
 State: TypeAlias = Literal["subscribed", "missing", "unknown"]
 """`missing`: something does not come, or nothing. `unknown`: it cannot be looked at."""
-
-_PASSING: Final = (Action.RETRY, Action.WAIT)
 
 
 class Refusal(NamedTuple):
@@ -223,4 +221,4 @@ def _refusal(answer: Answer) -> Refusal | None:
     if answer.verdict is None:
         return None
     code = answer.error.code if answer.error else None
-    return Refusal(answer.verdict.reason, code, answer.verdict.action in _PASSING)
+    return Refusal(answer.verdict.reason, code, answer.verdict.passes)

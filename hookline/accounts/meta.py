@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from graph.answers import Answer
 from graph.client import Client, Credentials
-from graph.errors import APP_SECRET_WRONG, Action, GraphUnavailableError
+from graph.errors import GraphUnavailableError
 from graph.requests import GraphRequest, accounts_page, debug_token, token_exchange
 from runtime.errors import DependencyError, HooklineError
 from schemas.splitting import id_text
@@ -176,7 +176,7 @@ async def _answer(
         answer = await client.read(request, credentials)
     except GraphUnavailableError as error:
         raise DependencyError(f"The Graph API cannot be reached ({error}).") from None
-    if answer.verdict == APP_SECRET_WRONG:
+    if answer.verdict is not None and answer.verdict.is_ours:
         raise RefusedError(
             "Meta does not take the app's secret. Is the first one in HOOKLINE_APP_SECRETS that of "
             "the App Dashboard (Settings, Basic)?"
@@ -184,7 +184,7 @@ async def _answer(
     if answer.verdict is not None:
         code = f", code {answer.error.code}" if answer.error else ""
         told = f"{answer.verdict.reason}{code}"
-        if answer.verdict.action in (Action.RETRY, Action.WAIT):
+        if answer.verdict.passes:
             raise DependencyError(f"The Graph API does not answer now ({told}). Try again later.")
         if refused is None:
             raise RefusedError(f"Meta refused {request.endpoint}: {told}.")

@@ -24,6 +24,7 @@ _ADVICE: Final = {
     "permission_missing": "grant pages_manage_metadata, then connect the account again",
     "no_page": "connect the account again: hookline accounts connect",
     "app_secret_missing": "add the app to HOOKLINE_APP_SECRETS",
+    "app_secret_wrong": "HOOKLINE_APP_SECRETS: is the app's first one that of the App Dashboard?",
     "vault_key_missing": "add the key that the token was encrypted with to HOOKLINE_VAULT_KEYS",
     "graph_refused_2200": "Meta asked the callback and got no right answer: can it be reached from "
     "outside by HTTPS, and has ingest the same verify token?",

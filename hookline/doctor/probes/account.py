@@ -109,7 +109,8 @@ class Accounts:
         if isinstance(answer, Unseen):
             return Known(answer, answer, answer)
         if answer.verdict is not None:
-            blame = SECRET if answer.verdict.action is Action.PARK_ACCOUNT else TOKEN
+            of_the_app = (Action.PARK_ACCOUNT, Action.WAIT)
+            blame = SECRET if answer.verdict.action in of_the_app else TOKEN
             unseen = Unseen(f"Meta tells nothing of its token ({answer.verdict.reason})", blame)
             return Known(unseen, unseen, unseen)
         told = answer.object or {}

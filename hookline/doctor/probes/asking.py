@@ -13,8 +13,6 @@ from hookline.doctor.finding import Unseen
 
 CONCURRENCY: Final = 8
 
-PASSING: Final = (Action.RETRY, Action.WAIT)
-
 TOO_LATE: Final = Unseen(
     "nobody came to it in time",
     ROOT,
@@ -48,7 +46,7 @@ class Asking:
             return Unseen(f"the Graph API does not answer ({error.reason})", ROOT)
         if isinstance(answer, Unseen) or answer.verdict is None:
             return answer
-        if answer.verdict.action in PASSING:
+        if answer.verdict.passes:
             wait = "Wait a while." if answer.verdict.action is Action.WAIT else ""
             return Unseen(f"Meta does not answer now ({answer.verdict.reason})", ROOT, wait)
         return answer

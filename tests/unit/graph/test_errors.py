@@ -148,7 +148,8 @@ def test_too_few_viewers_are_no_missing_permission(member: str) -> None:
 def test_a_wrong_app_secret_is_no_wrong_call(text: str) -> None:
     """With the right one the same call is answered: until then nobody calls for the account."""
     verdict = judge(_error(100, None, message=text, type="GraphMethodException"), 400)
-    assert verdict == Verdict(WAIT, "app_secret_wrong", "account", QUARTER)
+    assert verdict == Verdict(WAIT, "app_secret_wrong", "account", QUARTER, is_ours=True)
+    assert not verdict.passes
 
 
 @pytest.mark.parametrize("http_status", [500, 502, 503])
@@ -178,6 +179,7 @@ def test_every_error_has_a_verdict(code: int, subcode: int | None, transient: bo
     verdict = judge(_error(code, subcode, is_transient=transient), 400)
     assert verdict.reason.replace("_", "").replace("-", "").isalnum()
     assert (verdict.action is WAIT) == (verdict.pool is not None) == (verdict.wait is not None)
+    assert verdict.passes == (verdict.action in (RETRY, WAIT))
 
 
 @given(st.integers(-(10**9) + 1, 10**9 - 1))

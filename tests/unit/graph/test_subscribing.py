@@ -68,3 +68,14 @@ async def test_the_list_of_apps_is_read_to_its_end() -> None:
     assert ["after=QQ" in url for url in meta.asked] == [False, True, True]
     without_end = await Subscribing(Told(*[others] * 10), None, None).check(PAGE, TODAY)
     assert (without_end.state, without_end.reason) == ("unknown", "too_many_apps")
+
+
+@pytest.mark.parametrize("subject", [PAGE, APP])
+async def test_a_wrong_app_secret_does_not_pass_by_itself(subject: Page | App) -> None:
+    """Somebody has to put the right one into the settings; throttling and outages pass."""
+    text = "Invalid appsecret_proof provided in the API argument"
+    for error, passes in (({"code": 100, "message": text}, False), ({"code": 4}, True)):
+        check = await Subscribing(Told({"error": error}), None, None).check(subject, TODAY)
+        assert check.state == "unknown"
+        assert check.refusal is not None
+        assert check.refusal.passes == passes
