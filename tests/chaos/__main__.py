@@ -6,7 +6,6 @@ import logging
 import os
 import secrets
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -22,12 +21,16 @@ from runtime.lifecycle import EXIT_NO, EXIT_UNREACHABLE
 from tests.chaos.disks import enter
 from tests.chaos.line import Servers
 from tests.chaos.page import page
+from tests.chaos.replies.run import Order as RepliesOrder
+from tests.chaos.replies.run import Proof
+from tests.chaos.replies.run import run as prove_replies
 from tests.chaos.report import Run, document
-from tests.chaos.run import Order, Stage, run
+from tests.chaos.run import Order, Stage, run, until_signal
 from tests.chaos.versions import machine, versions
 from tests.chaos.words import figure, wrong
 
 SERVERS: Final[tuple[Servers, ...]] = ("embedded", "cluster")
+REPLIES: Final = "replies"
 SEEDS: Final = 10_000
 INTERRUPTED: Final = 130
 
@@ -39,7 +42,12 @@ def main(
         int | None, typer.Option(min=0, help="Of faults and traffic; another each time by default.")
     ] = None,
     rate: Annotated[float, typer.Option(min=1, help="New deliveries a second.")] = 40.0,
-    only: Annotated[str, typer.Option(help="`embedded` or `cluster`; else both.")] = "",
+    mentions: Annotated[
+        int, typer.Option(min=0, help="For the proof of replies, which takes 5 minutes more.")
+    ] = 2_000,
+    only: Annotated[
+        str, typer.Option(help="`embedded`, `cluster` or `replies`; else all of them.")
+    ] = "",
     report: Annotated[Path, typer.Option(help="Folder for the report.")] = Path(),
     data: Annotated[
         Path | None, typer.Option(help="Folder for data and logs, kept; else a temporary one.")
@@ -48,20 +56,22 @@ def main(
     """Kill, pause, cut and fill while deliveries come; then compare what is stored.
 
     Writes prove-report.html and prove-report.json. Exit code 0: everything that was acknowledged
-    is stored, once; 1: it is not; 3: the servers cannot be started.
+    is stored, once, and nothing was answered twice; 1: not so; 3: the servers cannot be started.
     """
-    if only and only not in SERVERS:
-        raise typer.BadParameter("only `embedded` or `cluster`", param_hint="--only")
-    _forget_settings()
+    if only and only not in (*SERVERS, REPLIES):
+        raise typer.BadParameter("`embedded`, `cluster` or `replies`", param_hint="--only")
+    forget_settings()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # clients complain while brokers die
     chosen = secrets.randbelow(SEEDS) if seed is None else seed
     folder = data or Path(tempfile.mkdtemp(prefix="hookline-prove-"))
     with download_progress() as progress:
         servers = [one for one in SERVERS if only in ("", one)]
         order = Order(minutes, chosen, rate, folder.resolve(), servers, say, progress)
+        count = mentions if only in ("", REPLIES) else 0
+        replies = RepliesOrder(count, chosen, folder.resolve() / REPLIES, say, progress)
         say(f"Seed {chosen}, about {minutes:g} minutes. Data and logs are in {folder}.")
         try:
-            told = _run(order)
+            told = _run(order, replies)
         except asyncio.CancelledError as error:
             say("Interrupted. Everything was stopped; there is no report.")
             _forget(data, folder)
@@ -80,10 +90,10 @@ def _forget(asked_for: Path | None, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(order: Order) -> dict[str, Any]:
+def _run(order: Order, replies: RepliesOrder) -> dict[str, Any]:
     begun, begun_s = datetime.now(UTC), time.monotonic()
     try:
-        stages = asyncio.run(_until_signal(order))
+        stages, proof = asyncio.run(until_signal(_all(order, replies)))
     except DependencyError as error:
         say(str(error))
         raise typer.Exit(EXIT_UNREACHABLE) from error
@@ -96,19 +106,19 @@ def _run(order: Order) -> dict[str, Any]:
         versions(),
         machine(),
     )
-    return document(about, stages)
+    return document(about, stages, proof)
 
 
-async def _until_signal(order: Order) -> list[Stage]:
-    """Runs; a signal stops it in order."""
-    task = asyncio.current_task()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if task is not None:
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    return await run(order)
+async def _all(order: Order, replies: RepliesOrder) -> tuple[list[Stage], Proof | None]:
+    """One after the other."""
+    stages = await run(order)
+    if not replies.mentions:
+        return stages, None
+    order.say("\nThen: answers, while every write to the Graph API goes wrong.")
+    return stages, await prove_replies(replies)
 
 
-def _forget_settings() -> None:
+def forget_settings() -> None:
     """The services' settings are ours alone: the same run everywhere."""
     for name in [name for name in os.environ if name.startswith("HOOKLINE_")]:
         if name not in ("HOOKLINE_POSTGRES_BIN", "HOOKLINE_PROVE_MOUNTS"):

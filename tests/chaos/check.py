@@ -1,6 +1,8 @@
 """One thing that must hold at the end."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +26,13 @@ class Check:
         """Whether it does."""
         most = self.expected if self.at_most is None else self.at_most
         return self.expected <= self.found <= most
+
+
+def wanted(check: Mapping[str, Any]) -> str:
+    """The number that a check should find."""
+    most = check["at_most"]
+    return (
+        f"{check['expected']:,}"
+        if most in (None, check["expected"])
+        else (f"{check['expected']:,} to {most:,}")
+    )

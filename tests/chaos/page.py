@@ -6,8 +6,10 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
+from tests.chaos.check import wanted
+from tests.chaos.replies.page import section as replies_section
 from tests.chaos.timeline import timeline
-from tests.chaos.words import KINDS, SERVERS, figure, told, wanted, wrong
+from tests.chaos.words import KINDS, SERVERS, figure, told, wrong
 
 STYLE: Final = Path(__file__).with_name("page.css").read_text("utf-8")
 
@@ -44,6 +46,7 @@ def page(report: Mapping[str, Any]) -> str:
         _faults(report),
         _latencies(report),
         _checks(report),
+        replies_section(report["replies"]),
         _words(report),
         _again(report),
         "</main></html>",

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from simulator.report import State, percentile
 from tests.chaos.meta import Beat
+from tests.chaos.replies.report import document as replies_document
+from tests.chaos.replies.run import Proof
 from tests.chaos.run import Hit, Stage
 from tests.chaos.schedule import Kind
 
@@ -30,9 +32,10 @@ class Run:
     machine: Mapping[str, str]
 
 
-def document(run: Run, stages: Sequence[Stage]) -> dict[str, Any]:
-    """The whole report."""
+def document(run: Run, stages: Sequence[Stage], replies: Proof | None = None) -> dict[str, Any]:
+    """The whole report; without `replies` where their proof was not asked for."""
     told = [_stage(stage) for stage in stages]
+    kept = [stage.holds for stage in stages] + ([replies.holds] if replies is not None else [])
     sums = {
         name: _sum(one[name] for one in told)
         for name in (
@@ -46,7 +49,7 @@ def document(run: Run, stages: Sequence[Stage]) -> dict[str, Any]:
         )
     }
     return {
-        "holds": bool(stages) and all(stage.holds for stage in stages),
+        "holds": bool(kept) and all(kept),
         **sums,
         "faults": [
             {"servers": stage.servers, **_fault(hit)} for stage in stages for hit in stage.hits
@@ -62,6 +65,7 @@ def document(run: Run, stages: Sequence[Stage]) -> dict[str, Any]:
         "versions": dict(run.versions),
         "machine": dict(run.machine),
         "stages": told,
+        "replies": replies_document(replies) if replies is not None else None,
     }
 
 

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import shutil
+import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from hookline.embedded.child import Announce
 from hookline.embedded.jars import Progress
@@ -27,6 +28,8 @@ from tests.chaos.rows import Rows
 from tests.chaos.schedule import Fault, Slot, schedule
 from tests.chaos.tables import read_tables
 from tests.chaos.verdict import Sent, Verdict, judge
+
+Result = TypeVar("Result")
 
 OVERHEAD_S: Final = 40.0
 """Of a stage's time: starting, draining, checking."""
@@ -118,6 +121,15 @@ class Stage:
         """Whether the promise was kept, with nobody's help."""
         kept = self.verdict is not None and self.verdict.holds
         return kept and not self.problems and all(answer.holds for answer in self.answers)
+
+
+async def until_signal(work: Awaitable[Result]) -> Result:
+    """Does it; a signal stops it in order."""
+    task = asyncio.current_task()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    return await work
 
 
 async def run(order: Order) -> list[Stage]:

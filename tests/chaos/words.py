@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from tests.chaos.check import wanted
 from tests.chaos.injector import SLOW_BYTES_PER_S, SLOW_DELAY_S
+from tests.chaos.replies.report import wrong as wrong_with_replies
 
 SERVERS: Final = {
     "embedded": "One Kafka, one PostgreSQL",
@@ -87,13 +89,5 @@ def wrong(report: Mapping[str, Any]) -> Iterator[str]:
         for verb in stage["verbs"]:
             if not verb["holds"]:
                 yield f"{where}: {verb['command']} ended with code {verb['code']}"
-
-
-def wanted(check: Mapping[str, Any]) -> str:
-    """The number that a check should find."""
-    most = check["at_most"]
-    return (
-        f"{check['expected']:,}"
-        if most in (None, check["expected"])
-        else (f"{check['expected']:,} to {most:,}")
-    )
+    if report["replies"] is not None:
+        yield from (f"Answers: {one}" for one in wrong_with_replies(report["replies"]))

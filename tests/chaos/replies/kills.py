@@ -3,8 +3,11 @@
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from random import Random
 from typing import Final
+
+import aiohttp
 
 from hookline.embedded.child import Announce, Child
 from schemas.crash_points import CrashPoint
@@ -22,6 +25,8 @@ POINTS: Final = (
 )
 
 KILL_PAUSE_S: Final = 4.0
+PROBE_PAUSE_S: Final = 0.2
+PROBE_TIMEOUT: Final = aiohttp.ClientTimeout(total=2.0)
 DEATHS: Final = 2
 """At each point: the replica is started again, and dies there again."""
 
@@ -50,13 +55,27 @@ class Kills:
         self.at_points: dict[str, int] = {}
 
     async def now_and_then(self) -> None:
-        """Kills one of the replicas every few seconds, until it is cancelled."""
+        """Kills one of the replicas every few seconds, until it is cancelled. The next one dies
+        when that one is at work again: else on a slow machine nobody ever would be.
+        """
+        async with aiohttp.ClientSession(timeout=PROBE_TIMEOUT, trust_env=False) as session:
+            while True:
+                await asyncio.sleep(KILL_PAUSE_S * (0.5 + self._random.random()))
+                name = self._random.choice(REPLICAS)
+                pid = self._line.pid(name)
+                if pid is not None:
+                    os.kill(pid, signal.SIGKILL)
+                    self.at_random += 1
+                    await self._at_work(session, name, pid)
+
+    async def _at_work(self, session: aiohttp.ClientSession, name: str, killed: int) -> None:
+        url = self._line.state.metrics_urls[name].replace("/metrics", "/readyz")
         while True:
-            await asyncio.sleep(KILL_PAUSE_S * (0.5 + self._random.random()))
-            pid = self._line.pid(self._random.choice(REPLICAS))
-            if pid is not None:
-                os.kill(pid, signal.SIGKILL)
-                self.at_random += 1
+            await asyncio.sleep(PROBE_PAUSE_S)
+            with suppress(aiohttp.ClientError, TimeoutError, OSError):
+                async with session.get(url) as answer:
+                    if answer.status == 200 and self._line.pid(name) not in (None, killed):
+                        return
 
     async def at(self, point: CrashPoint) -> None:
         """One more replica dies at a point, is started again, and dies there again."""

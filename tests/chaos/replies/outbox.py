@@ -38,6 +38,20 @@ SELECT
 FROM hookline.replies AS r
 """
 
+# In the hours from $2 over midnight to $3, by UTC.
+IN_QUIET_HOURS: Final = """
+SELECT count(*) FROM hookline.replies
+WHERE rule = $1 AND NOT extract(hour FROM sending_at AT TIME ZONE 'UTC') BETWEEN $3 AND $2 - 1
+"""
+
+MOST_IN_AN_HOUR: Final = """
+SELECT coalesce(max(sent), 0) FROM (
+    SELECT count(*) OVER (PARTITION BY account_id ORDER BY sending_at
+        RANGE BETWEEN interval '59 minutes 59 seconds' PRECEDING AND CURRENT ROW) AS sent
+    FROM hookline.replies WHERE rule = $1 AND sending_at IS NOT NULL
+) AS hours
+"""
+
 POLL_S: Final = 0.05
 STUCK_S: Final = 90.0
 """Something is to be done now, and nobody does it."""
@@ -60,6 +74,18 @@ async def rows(database_url: str) -> list[Row]:
 async def left_alone(database_url: str) -> dict[str, str]:
     """Why events have no answer, as the tables tell it, by event id."""
     return {row[0]: row[1] for row in await _fetch(database_url, LEFT_ALONE)}
+
+
+async def begun_in_quiet_hours(database_url: str, rule: str, since: int, until: int) -> int:
+    """How many answers of a rule were begun from one hour, over midnight, to another one."""
+    [(count,)] = await _fetch(database_url, IN_QUIET_HOURS, rule, since, until)
+    return int(count)
+
+
+async def most_in_an_hour(database_url: str, rule: str) -> int:
+    """How many answers of a rule were begun within an hour for one account, at most."""
+    [(count,)] = await _fetch(database_url, MOST_IN_AN_HOUR, rule)
+    return int(count)
 
 
 async def settled(database_url: str, rules: Collection[str], clock: Clock | None) -> timedelta:

@@ -18,8 +18,16 @@ LEFT_ALONE: Final = _IDS[-1]
 RULES: Final = {"mentions": "comment_mention", "captions": "caption_mention", "comments": "comment"}
 DRY_RUN: Final = "tried"
 
-MAX_AGE_HOURS: Final = 240
-"""What was put off for a block, and for the next one, is answered all the same."""
+MAX_AGE_HOURS: Final = 8760
+"""However often time is put forward, nothing is too old."""
+
+EVERYONE: Final = "everyone"
+NAMED: Final = 3
+"""So many accounts are named in each answer of the day."""
+
+QUIET_FROM: Final = 22
+QUIET_TO: Final = 6
+MAX_PER_HOUR: Final = 8
 
 
 def rules_file() -> str:
@@ -32,6 +40,20 @@ def rules_file() -> str:
         _rule(DRY_RUN, RULES.values(), [TRIED], 'answers = ["Thank you!"]', "dry_run = true")
     )
     return "\n".join(told)
+
+
+def day_file() -> str:
+    """One rule for all that anybody writes, as TOML: it names our own accounts in what it says."""
+    accounts = World(0, accounts=NAMED).accounts
+    names = " ".join(f"@{account.username}" for account in accounts)
+    return _rule(
+        EVERYONE,
+        RULES.values(),
+        [account.id for account in accounts],
+        f'answers = ["Thank you! {names}"]',
+        f'quiet_hours = "{QUIET_FROM:02}:00-{QUIET_TO:02}:00"',
+        f"max_per_hour = {MAX_PER_HOUR}",
+    )
 
 
 def _rule(name: str, on: Collection[str], accounts: Sequence[str], *more: str) -> str:

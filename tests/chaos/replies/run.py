@@ -16,7 +16,6 @@ from hookline.embedded.jars import Progress
 from schemas.crash_points import CrashPoint
 from simulator.delivery import Delivery
 from simulator.graph.options import GraphOptions
-from simulator.report import Report as SendReport
 from simulator.schedule import RetrySchedule
 from simulator.sender import SenderOptions, send
 from simulator.target import Target
@@ -24,12 +23,23 @@ from tests.chaos.drain import NotDrainedError, drained
 from tests.chaos.line import Line, open_line
 from tests.chaos.operators import Answer, do
 from tests.chaos.replies import outbox
+from tests.chaos.replies.day import Day
 from tests.chaos.replies.events import deliveries, event_of
 from tests.chaos.replies.faults import DEADLINE_S
 from tests.chaos.replies.graph import FailingGraph
 from tests.chaos.replies.kills import POINTS, Kills
-from tests.chaos.replies.rules import RULES, rule_of, rules_file
-from tests.chaos.replies.verdict import Event, Found, Verdict, judge
+from tests.chaos.replies.reloading import change_rules
+from tests.chaos.replies.rules import (
+    EVERYONE,
+    MAX_PER_HOUR,
+    QUIET_FROM,
+    QUIET_TO,
+    RULES,
+    day_file,
+    rule_of,
+    rules_file,
+)
+from tests.chaos.replies.verdict import DayVerdict, Event, Found, Verdict, judge, judge_day
 from tests.faults.clock import Clock
 
 REPLICAS: Final = 3
@@ -38,12 +48,16 @@ COMMENTS_SHARE: Final = 0.1
 """So many comments on own media come besides, of the number of mentions: Meta tells their answers,
 so they can be looked for."""
 
-SENDING_S: Final = 75.0
-"""Mentions come for so long, if there are enough of them to last."""
-LEAST_RATE_PER_S: Final = 4.0
+PAUSE_S: Final = 0.08
+"""Between two deliveries, about."""
+
+EARLY_SHARE: Final = 0.7
+SLOW_PAUSE_S: Final = 2.0
+"""The last ones of a part wait for whoever is to die."""
+
+RULES_FILE: Final = "rules.toml"
 
 COMPRESSION: Final = 500.0
-SEND_TIMEOUT_S: Final = 300.0
 OUTAGE_S: Final = 3.0
 
 REPLAY: Final = ("replay", "--stage", "enrich", "--yes", "--rate", "500")
@@ -75,6 +89,7 @@ class Proof:
     """What happened.
 
     Attributes:
+        day: what became of the day in which every answer came back.
         met: writes by the way in which they went wrong.
         deaths: replicas that died, by point; `at random` are the others.
         answers: what the operator's verbs said.
@@ -82,6 +97,7 @@ class Proof:
     """
 
     verdict: Verdict | None = None
+    day: DayVerdict | None = None
     problems: list[str] = field(default_factory=list)
     met: Counter[str] = field(default_factory=Counter)
     deaths: dict[str, int] = field(default_factory=dict)
@@ -92,7 +108,8 @@ class Proof:
     @property
     def holds(self) -> bool:
         """Whether the promise was kept, with nobody's help."""
-        kept = self.verdict is not None and self.verdict.holds
+        verdicts = (self.verdict, self.day)
+        kept = all(verdict is not None and verdict.holds for verdict in verdicts)
         return kept and not self.problems and all(answer.holds for answer in self.answers)
 
 
@@ -114,7 +131,7 @@ async def run(order: Order) -> Proof:
 @asynccontextmanager
 async def _line(order: Order) -> AsyncIterator[tuple[Line, FailingGraph, Clock]]:
     """A line whose replicas of reply have the rules, with a clock that can be put forward."""
-    rules = order.folder / "rules.toml"
+    rules = order.folder / RULES_FILE
     order.folder.mkdir(parents=True, exist_ok=True)
     rules.write_text(rules_file(), "utf-8")
     environment = {
@@ -179,40 +196,52 @@ class _Run:
         made = deliveries(self._order.seed, self._order.mentions, comments, time.time())
         for delivery in made:
             self._graph.tell(delivery.body)
-        sending = asyncio.create_task(self._send(made))
         killing = asyncio.create_task(self._kills.now_and_then())
         try:
-            await self._break()
-            async with asyncio.timeout(SEND_TIMEOUT_S):
-                report = await sending
-            if not report.complete:
-                self._proof.problems.append("not every delivery was acknowledged")
-            await self._replay()
-        except TimeoutError:
-            self._proof.problems.append("the sender did not come to an end")
-            return
+            await self._break(made)
         finally:
-            for task in (sending, killing):
-                task.cancel()
-            await asyncio.gather(sending, killing, return_exceptions=True)
-        await self._wait()
-        await self._judge(_events(made))
+            killing.cancel()
+            await asyncio.gather(killing, return_exceptions=True)
+        try:
+            await self._wait()
+            await self._judge(_events(made))
+            await self._day()
+        except (NotDrainedError, outbox.NotSettledError) as error:
+            self._proof.problems.append(str(error))
 
-    async def _send(self, made: list[Delivery]) -> SendReport:
+    async def _break(self, made: list[Delivery]) -> None:
+        """Everything that is done to the line, one after the other, while mentions come."""
+        between = (
+            self._replay,
+            self._outage,
+            self._rebuild,
+            self._cut,
+            self._kill_the_server,
+            self._replay,
+        )
+        share = -(-len(made) // len(POINTS))
+        for number, (point, also) in enumerate(zip(POINTS, between, strict=True)):
+            part = made[number * share : (number + 1) * share]
+            async with asyncio.TaskGroup() as group:
+                dying = group.create_task(self._die(point))
+                await self._send_until(part, dying)
+            await also()
+
+    async def _send_until(self, made: list[Delivery], dying: asyncio.Task[None]) -> None:
+        """Sends these, the last ones slowly, so that there is something for whoever is to die."""
+        async with asyncio.TaskGroup() as group:
+            for number, delivery in enumerate(made):
+                group.create_task(self._send(delivery))
+                pause_s = PAUSE_S if number < len(made) * EARLY_SHARE else SLOW_PAUSE_S
+                await asyncio.wait((dying,), timeout=pause_s)
+
+    async def _send(self, delivery: Delivery) -> None:
         state = self._line.state
         target = Target(state.ingest_url, state.app_secret.encode(), state.app_id)
-        rate = max(len(made) / SENDING_S, LEAST_RATE_PER_S)
         schedule = RetrySchedule(compression=COMPRESSION)
-        return await send(target, made, SenderOptions(rate_per_s=rate, schedule=schedule))
-
-    async def _break(self) -> None:
-        """Everything that is done to the line, one after the other, while mentions come."""
-        between = (self._replay, self._outage, self._rebuild, self._cut, self._kill_the_server)
-        first, *points = POINTS
-        await self._die(first)
-        for also, point in zip(between, points, strict=True):
-            await also()
-            await self._die(point)
+        report = await send(target, [delivery], SenderOptions(concurrency=1, schedule=schedule))
+        if not report.complete:
+            self._proof.problems.append("a delivery was given up")
 
     async def _replay(self) -> None:
         await self._do(*REPLAY)
@@ -252,12 +281,9 @@ class _Run:
         """Until nothing is on its way, and nothing waits for a time."""
         self._order.say("  Waiting until everything has arrived and was sent …")
         url = self._line.database_url
-        try:
-            await drained(self._line.kafka_bootstrap, url)
-            passed = await outbox.settled(url, tuple(RULES), self._clock)
-            self._proof.passed_s = passed.total_seconds()
-        except (NotDrainedError, outbox.NotSettledError) as error:
-            self._proof.problems.append(str(error))
+        await drained(self._line.kafka_bootstrap, url)
+        passed = await outbox.settled(url, tuple(RULES), self._clock)
+        self._proof.passed_s = passed.total_seconds()
 
     async def _judge(self, events: list[Event]) -> None:
         url = self._line.database_url
@@ -272,6 +298,17 @@ class _Run:
         self._proof.verdict = judge(events, found)
         self._proof.met = self._graph.every_write.met
         self._proof.deaths = {**self._kills.at_points, "at random": self._kills.at_random}
+
+    async def _day(self) -> None:
+        """The same line, with one rule for everything."""
+        self._order.say("  A day in which every answer comes back …")
+        await change_rules(self._line, self._order.folder / RULES_FILE, day_file())
+        day = Day(self._line, self._graph, self._clock, self._order.seed)
+        found = await day.run()
+        url = self._line.database_url
+        quiet = await outbox.begun_in_quiet_hours(url, EVERYONE, QUIET_FROM, QUIET_TO)
+        most = await outbox.most_in_an_hour(url, EVERYONE)
+        self._proof.day = judge_day(day.events, found, day.came_back, quiet, most, MAX_PER_HOUR)
 
     async def _listed(self) -> list[str]:
         """What an operator is shown as unknown."""

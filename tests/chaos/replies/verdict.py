@@ -156,6 +156,53 @@ def judge(events: Iterable[Event], found: Found) -> Verdict:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class DayVerdict:
+    """What became of a day in which every answer came back.
+
+    Attributes:
+        events: what people wrote.
+        answered: answers at Meta.
+        came_back: deliveries about what we wrote.
+    """
+
+    events: int
+    answered: int
+    came_back: int
+    checks: tuple[Check, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether people were answered, each once, and nobody answered himself."""
+        return all(check.holds for check in self.checks)
+
+
+def judge_day(
+    events: Sequence[Event],
+    found: Found,
+    came_back: int,
+    in_quiet_hours: int,
+    most_in_an_hour: int,
+    max_per_hour: int,
+) -> DayVerdict:
+    """Whether everything that people wrote was answered, and nothing that we wrote.
+
+    Args:
+        events: what people wrote.
+        found: what there is of that day.
+        came_back: deliveries about what we wrote.
+        in_quiet_hours: answers that were begun then.
+        most_in_an_hour: answers of one account that were begun within an hour.
+        max_per_hour: how many may be.
+    """
+    limits = (
+        Check("answers begun in quiet hours", 0, in_quiet_hours),
+        Check("answers of an account in its busiest hour", 1, most_in_an_hour, max_per_hour),
+    )
+    checks = (*loop_checks(events, found), *limits, *judge(events, found).checks)
+    return DayVerdict(len(events), len(found.written), came_back, checks)
+
+
 def loop_checks(events: Sequence[Event], found: Found) -> tuple[Check, ...]:
     """Whether everything that people wrote was answered, and nothing that we wrote."""
     ours = {one.reply_id for one in found.written}

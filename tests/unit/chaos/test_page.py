@@ -8,6 +8,9 @@ from html.parser import HTMLParser
 from tests.chaos.meta import Beat
 from tests.chaos.operators import Answer
 from tests.chaos.page import page
+from tests.chaos.replies.run import Proof
+from tests.chaos.replies.verdict import Event, Found, Row, Written, judge_day
+from tests.chaos.replies.verdict import judge as judge_replies
 from tests.chaos.report import Run, calm, document
 from tests.chaos.run import Hit, Stage
 from tests.chaos.schedule import Fault, Kind
@@ -28,6 +31,15 @@ def _stage(stored: Stored | None = None) -> Stage:
     stage.beats = [Beat(5, 5.1, 5.2), Beat(8.5, 8.6, 14), Beat(16, 16.2, 16.3), Beat(20, None)]
     stage.answers = [Answer("hookline audit", 0, "")]
     return stage
+
+
+def _proof(doubled: int = 0) -> Proof:
+    """Of one mention, answered once, or more often."""
+    event = Event("mentions:1:18:179", "1", "179", "thanks")
+    written = [Written("1", "179", "177")] * (1 + doubled)
+    rows = [Row("k", event.event_id, "thanks", "1", "179", "sent", None, "177", False)]
+    found = Found(written, rows)
+    return Proof(judge_replies([event], found), judge_day([event], found, 3, 0, 1, 8))
 
 
 def test_the_document_has_what_the_contract_names() -> None:
@@ -86,7 +98,7 @@ def test_the_page_needs_nothing_else() -> None:
             found.append(tag)
             assert not {name for name, _ in attrs} & {"src", "href"}
 
-    text = page(document(RUN, [_stage()]))
+    text = page(document(RUN, [_stage()], _proof()))
     Tags().feed(text)
     assert not {"script", "link", "img", "iframe"} & set(found)
     assert "http" not in text.replace("HTTP", "")
@@ -110,3 +122,26 @@ def test_the_page_says_what_is_wrong() -> None:
     assert "hookline audit ended with code 1" in text
     assert "0 of 2" in text
     assert "never" in text
+
+
+def test_answers_are_a_part_of_it() -> None:
+    """What holds alone does not hold together with answers given twice, which are told."""
+    told = json.loads(json.dumps(document(RUN, [_stage()], _proof())))
+    assert told["holds"] is True
+    assert told["replies"]["states"] == {"sent": 1}
+    assert (told["replies"]["doubled"], told["replies"]["day"]["came_back"]) == (0, 3)
+    assert "Answers, each once at most" in page(told)
+    told = document(RUN, [_stage()], _proof(doubled=1))
+    assert told["holds"] is False
+    assert "Answers: answers beyond the first of an event: 1 (should be 0)" in page(told)
+    without = document(RUN, [_stage()])
+    assert without["replies"] is None
+    assert "Answers" not in page(without)
+
+
+def test_answers_alone_can_hold() -> None:
+    """Where nothing else was asked for; what was not compared does not."""
+    assert document(RUN, [], _proof())["holds"] is True
+    stuck = document(RUN, [], Proof(problems=["3 answers are due for 90 s"]))
+    assert stuck["holds"] is False
+    assert "not everything was compared" in page(stuck)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.chaos.replies.verdict import Event, Found, Row, Written, judge
+from tests.chaos.replies.verdict import Event, Found, Row, Written, judge, judge_day
 
 ACCOUNT = "17841400000000001"
 
@@ -121,3 +121,35 @@ def test_an_event_is_answered_once_at_most(numbers: list[int]) -> None:
     assert verdict.doubled == len(numbers) - len(set(numbers))
     assert verdict.answered == len(set(numbers))
     assert not verdict.doubled or not verdict.holds
+
+
+PEOPLE = EVENTS[:3]
+DAY = Found(
+    written=_written(0, 1, 2),
+    rows=[_row(0, "sent"), _row(1, "sent"), _row(2, "unknown", "graph_disconnected")],
+    listed=[f"{EVENTS[2].event_id}#thanks"],
+)
+
+
+def _day_holds(found: Found, in_quiet_hours: int = 0, most_in_an_hour: int = 2) -> bool:
+    return judge_day(PEOPLE, found, 9, in_quiet_hours, most_in_an_hour, 2).holds
+
+
+def test_a_day_in_which_all_people_are_answered_and_nobody_else() -> None:
+    """Within the limits of the rule."""
+    verdict = judge_day(PEOPLE, DAY, 9, 0, 2, 2)
+    assert verdict.holds, [check for check in verdict.checks if not check.holds]
+    assert (verdict.events, verdict.answered, verdict.came_back) == (3, 3, 9)
+    assert not _day_holds(DAY, in_quiet_hours=1)
+    assert not _day_holds(DAY, most_in_an_hour=3)
+    assert not _day_holds(replace(DAY, written=_written(0, 1)))
+
+
+def test_an_answer_to_an_answer_is_found() -> None:
+    """At Meta, or only planned."""
+    again = Written(ACCOUNT, "1770", "999")
+    row = _row(0, "planned", "quiet_hours", event_id="comments:1:1770", target="1770")
+    sent = replace(DAY, written=[*DAY.written, again], rows=[*DAY.rows, row])
+    failed = {check.name for check in judge_day(PEOPLE, sent, 9, 0, 2, 2).checks if not check.holds}
+    assert {"answers to our own answers", "answers to our own answers in the outbox"} <= failed
+    assert not _day_holds(replace(DAY, rows=[*DAY.rows, row]))
