@@ -143,7 +143,8 @@ class Contents:
         object_id = comment_id or media_id
         told = self._mention(object_id, account)
         self._given_of(object_id)
-        is_elsewhere = object_id in self.register.mentions and told.media_id != media_id
+        is_told = (object_id, account.id) in self.register.mentions
+        is_elsewhere = is_told and told.media_id != media_id
         is_own = account.id in (self.owner(object_id), self.owner(media_id))
         is_story = self._given_of(media_id).get("media_product_type") == "STORY"
         if is_elsewhere or is_own or is_story:
@@ -185,11 +186,13 @@ class Contents:
         return self._node(nodes.MENTIONED_MEDIA, media_id, found)
 
     def _mention(self, object_id: str, account: Account) -> ToldMention:
-        told = self.register.mentions.get(object_id)
-        if told is None and self._may_be_drawn(object_id):
+        register = self.register
+        told = register.mentions.get((object_id, account.id))
+        if told is None:
+            # What names others was told, with everybody whom it names.
+            if register.is_foreign(object_id) or not self._may_be_drawn(object_id):
+                raise missing(object_id)
             told = values.drawn_mention(object_id, account.id)
-        if told is None or told.account_id != account.id:
-            raise missing(object_id)
         return told
 
     def _media_of(self, told: ToldComment) -> Node | None:

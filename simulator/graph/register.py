@@ -63,13 +63,13 @@ class Register:
         self._albums = albums
         self.comments: dict[str, ToldComment] = {}
         self.media: dict[str, ToldMedia] = {}
-        self.mentions: dict[str, ToldMention] = {}
-        """By the id of a comment, or of media for a mention in a caption."""
+        self.mentions: dict[tuple[str, str], ToldMention] = {}
+        """By the id of a comment, or of media for a mention in a caption; and the account."""
         self._foreign: set[str] = set()
 
     def is_foreign(self, object_id: str) -> bool:
         """Whether it was told to be somebody else's."""
-        return object_id in self.mentions or object_id in self._foreign
+        return object_id in self._foreign
 
     def add_foreign(self, comment_id: str) -> None:
         """Makes known a comment on somebody else's media: it cannot be read as one of ours."""
@@ -120,8 +120,8 @@ class Register:
         if media_id is None:
             return False
         object_id = id_text(value.get("comment_id")) or media_id
-        self.mentions.setdefault(object_id, ToldMention(account_id, media_id, at_s))
-        self._foreign.add(media_id)
+        self.mentions.setdefault((object_id, account_id), ToldMention(account_id, media_id, at_s))
+        self._foreign |= {object_id, media_id}
         return True
 
     def _story(self, account_id: str, at_s: int, value: dict[str, Any], now_s: float) -> bool:

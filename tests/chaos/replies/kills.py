@@ -24,7 +24,7 @@ POINTS: Final = (
     CrashPoint.REVOKED,
 )
 
-KILL_PAUSE_S: Final = 4.0
+KILL_PAUSE_S: Final = 8.0
 PROBE_PAUSE_S: Final = 0.2
 PROBE_TIMEOUT: Final = aiohttp.ClientTimeout(total=2.0)
 DEATHS: Final = 2

@@ -97,7 +97,7 @@ def place_of(graph: Graph, write: Write) -> tuple[str, str | None]:
     comment = register.comments.get(write.target)
     if comment is not None:
         return comment.media_id or "", comment.account_id
-    mention = register.mentions[write.target]
+    mention = register.mentions[write.target, write.account_id]
     return mention.media_id, graph.contents.owner(mention.media_id)
 
 

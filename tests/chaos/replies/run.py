@@ -48,12 +48,12 @@ COMMENTS_SHARE: Final = 0.1
 """So many comments on own media come besides, of the number of mentions: Meta tells their answers,
 so they can be looked for."""
 
-PAUSE_S: Final = 0.08
-"""Between two deliveries, about."""
-
 EARLY_SHARE: Final = 0.7
-SLOW_PAUSE_S: Final = 2.0
-"""The last ones of a part wait for whoever is to die."""
+EARLY_S: Final = 20.0
+LATE_S: Final = 60.0
+"""So many of the deliveries of a part come within a time in which somebody has mostly died twice;
+the others within another one, unless he has.
+"""
 
 RULES_FILE: Final = "rules.toml"
 
@@ -189,6 +189,7 @@ class _Run:
         self._clock = clock
         self._proof = proof
         self._kills = Kills(line, order.seed, proof.problems.append)
+        self._begun_s = time.monotonic()
 
     async def run(self) -> None:
         """Sends, breaks, replays, waits, judges."""
@@ -209,6 +210,10 @@ class _Run:
         except (NotDrainedError, outbox.NotSettledError) as error:
             self._proof.problems.append(str(error))
 
+    def _say(self, what: str) -> None:
+        at_s = int(time.monotonic() - self._begun_s)
+        self._order.say(f"{at_s // 60:3}:{at_s % 60:02} {what}")
+
     async def _break(self, made: list[Delivery]) -> None:
         """Everything that is done to the line, one after the other, while mentions come."""
         between = (
@@ -228,11 +233,13 @@ class _Run:
             await also()
 
     async def _send_until(self, made: list[Delivery], dying: asyncio.Task[None]) -> None:
-        """Sends these, the last ones slowly, so that there is something for whoever is to die."""
+        """Sends these slowly, so that there is something for whoever is to die; then the rest."""
         async with asyncio.TaskGroup() as group:
+            early = int(len(made) * EARLY_SHARE)
             for number, delivery in enumerate(made):
                 group.create_task(self._send(delivery))
-                pause_s = PAUSE_S if number < len(made) * EARLY_SHARE else SLOW_PAUSE_S
+                is_early = number < early
+                pause_s = EARLY_S / early if is_early else LATE_S / (len(made) - early)
                 await asyncio.wait((dying,), timeout=pause_s)
 
     async def _send(self, delivery: Delivery) -> None:
@@ -250,16 +257,16 @@ class _Run:
         await self._do(*REBUILD)
 
     async def _die(self, point: CrashPoint) -> None:
-        self._order.say(f"  a replica dies at {point.value}")
+        self._say(f"a replica dies at {point.value}")
         await self._kills.at(point)
 
     async def _do(self, *verb: str) -> None:
-        self._order.say(f"  hookline {' '.join(verb)}")
+        self._say(f"hookline {' '.join(verb)}")
         answer, _ = await do(self._line.folder / "line", *verb)
         self._proof.answers.append(answer)
 
     async def _outage(self) -> None:
-        self._order.say(f"  nobody listens at the Graph API for {OUTAGE_S:g} s")
+        self._say(f"nobody listens at the Graph API for {OUTAGE_S:g} s")
         await self._line.graph.way.refuse()
         try:
             await asyncio.sleep(OUTAGE_S)
@@ -267,19 +274,19 @@ class _Run:
             await self._line.graph.way.heal()
 
     async def _cut(self) -> None:
-        self._order.say("  connections to PostgreSQL and Kafka are reset")
+        self._say("connections to PostgreSQL and Kafka are reset")
         for way in (self._line.postgres, *self._line.kafka):
             way.cut()
 
     async def _kill_the_server(self) -> None:
-        self._order.say("  PostgreSQL is killed")
+        self._say("PostgreSQL is killed")
         pid = self._line.pid("postgres")
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
 
     async def _wait(self) -> None:
         """Until nothing is on its way, and nothing waits for a time."""
-        self._order.say("  Waiting until everything has arrived and was sent …")
+        self._say("Waiting until everything has arrived and was sent …")
         url = self._line.database_url
         await drained(self._line.kafka_bootstrap, url)
         passed = await outbox.settled(url, tuple(RULES), self._clock)
@@ -301,7 +308,7 @@ class _Run:
 
     async def _day(self) -> None:
         """The same line, with one rule for everything."""
-        self._order.say("  A day in which every answer comes back …")
+        self._say("A day in which every answer comes back …")
         await change_rules(self._line, self._order.folder / RULES_FILE, day_file())
         day = Day(self._line, self._graph, self._clock, self._order.seed)
         found = await day.run()

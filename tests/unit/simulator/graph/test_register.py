@@ -41,6 +41,24 @@ def test_any_order_and_repetition_tells_the_same(seed: int, random: Random) -> N
     assert one.media == two.media
 
 
+def test_a_comment_may_name_several_accounts() -> None:
+    """Each of them can read it, and nobody else."""
+    value = {"media_id": "1801", "comment_id": "1791"}
+    register = told(
+        *(
+            json.dumps(
+                {"entry": [{"id": one, "changes": [{"field": "mentions", "value": value}]}]}
+            ).encode()
+            for one in ("17841400000000001", "17841400000000002")
+        )
+    )
+    assert set(register.mentions) == {
+        ("1791", "17841400000000001"),
+        ("1791", "17841400000000002"),
+    }
+    assert register.is_foreign("1791")
+
+
 def test_it_knows_every_event_that_the_traffic_holds() -> None:
     """Compared with the ground truth, which comes from what was meant and not from the bytes."""
     deliveries = [delivery for delivery in mixed(11, 400) if delivery.readable]
@@ -57,7 +75,8 @@ def test_it_knows_every_event_that_the_traffic_holds() -> None:
             assert register.comments[key].account_id == account_id
         elif field == "mentions":
             media_id, comment_id = key.split(":")
-            found = register.mentions[media_id if comment_id == "-" else comment_id]
+            object_id = media_id if comment_id == "-" else comment_id
+            found = register.mentions[object_id, account_id]
             assert (found.account_id, found.media_id) == (account_id, media_id)
             assert register.is_foreign(media_id)
         elif field == "story_insights":

@@ -60,7 +60,7 @@ async def test_the_client_reads_what_was_sent() -> None:
         ids = list(register.comments)[:50]
         answers = await client.batch([comment(one) for one in ids], credentials)
         assert [(answer.object or {}).get("id") for answer in answers] == ids
-        for object_id, mention in register.mentions.items():
+        for (object_id, _), mention in register.mentions.items():
             is_caption = object_id == mention.media_id
             ask = mentioned_media if is_caption else mentioned_comment
             answer = await client.read(ask(mention.account_id, object_id), credentials)
