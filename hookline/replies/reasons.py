@@ -20,6 +20,7 @@ MEANINGS: Final[dict[str, str]] = {
     "graph_server_error": "Meta's server failed.",
     "graph_unreadable": "What came back cannot be read.",
     "not_found_yet": "It was looked for below the comment, and is not there so far.",
+    "not_told_apart": "What is below the comment may be it, or another one with the same words.",
     "not_done": "It was looked for below the comment three times, and is not there.",
     "too_many_replies": "Too many replies are below the comment to look through.",
     "wrong_ids": "What was to be answered has ids that are none of Meta's.",

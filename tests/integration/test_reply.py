@@ -25,8 +25,12 @@ from tests.integration.replying import (
     unreadable,
 )
 from workers.reply.deciding import Hold
+from workers.reply.lookup import Candidate
 from workers.reply.outbox import Outbox
 from workers.reply.outcome import Settlement
+
+
+OURS = Candidate("179", is_signed=True)
 
 
 @pytest.fixture
@@ -264,10 +268,26 @@ async def test_what_was_found_may_be_another_one_that_is_being_sent(line: Replyi
     assert lost is not None
     assert other is not None
     await outbox.settle(lost, Settlement("unknown", "graph_timeout", due_at=lost.sending_at))
-    assert await outbox.found(lost, ["179"], lost.sending_at) is None
+    assert await outbox.found(lost, [OURS], lost.sending_at) is None
     await outbox.settle(other, Settlement("sent", reply_id="179"))
     later = lost.sending_at + timedelta(hours=2)
-    assert await outbox.found(lost, ["179"], later) == Settlement("failed", "not_done")
+    assert await outbox.found(lost, [OURS], later) == Settlement("failed", "not_done")
+
+
+async def test_fewer_than_are_looked_for_are_not_told_apart(line: Replying) -> None:
+    """One of two answers alike is there: which of them, only a person can say."""
+    line.rules.message = "Thanks!"
+    await line.plan(comment(1), comment(2, parent_id="17100000000000001"))
+    outbox = Outbox(line.engine)
+    begun = [await outbox.take(ACCOUNT, line.rules) for _ in range(2)]
+    one, other = (reply for reply in begun if reply is not None)
+    for reply in (one, other):
+        await outbox.settle(reply, Settlement("unknown", "graph_timeout", due_at=one.sending_at))
+    later = one.sending_at + timedelta(hours=2)
+    assert await outbox.found(one, [OURS], later) == Settlement("unknown", "not_told_apart")
+    both = [OURS, OURS._replace(reply_id="180")]
+    assert await outbox.found(one, both, later) == Settlement("sent", reply_id="179")
+    assert await outbox.found(other, both, later) == Settlement("sent", reply_id="180")
 
 
 async def test_whoever_was_stopped_before_sending_does_not_send(

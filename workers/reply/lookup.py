@@ -6,7 +6,7 @@ Source: https://developers.facebook.com/documentation/instagram-platform/instagr
 import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from schemas.events import parse_time
 from schemas.splitting import id_text
@@ -32,8 +32,17 @@ def replies_in(page: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield one
 
 
-def candidates(replies: Iterable[dict[str, Any]], reply: Reply, username: str | None) -> list[str]:
-    """The ids of replies that may be this one: not by others, with its text, and not older.
+class Candidate(NamedTuple):
+    """A reply that may be the answer. Of one that is not signed nobody tells who wrote it."""
+
+    reply_id: str
+    is_signed: bool
+
+
+def candidates(
+    replies: Iterable[dict[str, Any]], reply: Reply, username: str | None
+) -> list[Candidate]:
+    """The replies that may be this one: not by others, with its text, and not older.
 
     Args:
         replies: as the Graph API tells them, in its order.
@@ -41,10 +50,10 @@ def candidates(replies: Iterable[dict[str, Any]], reply: Reply, username: str | 
         username: of the account, for replies of which only a name is told.
     """
     return [
-        found_id
+        Candidate(found_id, is_signed=is_ours is True)
         for one in replies
         if (found_id := id_text(one.get("id"))) is not None
-        and _is_by(one, reply.account_id, username)
+        and (is_ours := _is_by(one, reply.account_id, username)) is not False
         and plain(one.get("text")) == plain(reply.message)
         and _is_recent(one, reply.sending_at - CLOCKS)
     ]
@@ -64,10 +73,9 @@ def _is_seen(character: str) -> bool:
     return unicodedata.category(character) not in ("Cc", "Cf")
 
 
-def _is_by(one: dict[str, Any], account_id: str, username: str | None) -> bool:
+def _is_by(one: dict[str, Any], account_id: str, username: str | None) -> bool | None:
     """Whether the account wrote it, by its id or its name: an id may be one that Instagram has for
-    our app alone. What nobody is told to have written may be ours: it must not be said of an answer
-    that it was not done.
+    our app alone. None: nobody tells who wrote it.
 
     Source: https://developers.facebook.com/docs/instagram-platform/self-messaging
     """
@@ -76,7 +84,9 @@ def _is_by(one: dict[str, Any], account_id: str, username: str | None) -> bool:
     author_id = id_text(members.get("id"))
     told = (members.get("username"), one.get("username"))
     names = [name for name in told if isinstance(name, str)]
-    return author_id == account_id or username in names or not (author_id or names)
+    if author_id is None and not names:
+        return None
+    return author_id == account_id or username in names
 
 
 def _is_recent(one: dict[str, Any], since: datetime) -> bool:

@@ -19,7 +19,7 @@ from schemas.tables import SCHEMA
 from schemas.tables import replies as table
 from workers.reply.deciding import Hold, Rules, Sent
 from workers.reply.facts import Ours
-from workers.reply.lookup import LOOKS, next_look, plain
+from workers.reply.lookup import LOOKS, Candidate, next_look, plain
 from workers.reply.outcome import Settlement
 from workers.reply.reply import MANUAL, NewReply, Reply
 
@@ -159,8 +159,10 @@ RETURNING {_RETURNED}, picked.username, clock_timestamp()
 """)  # noqa: S608
 
 _ALIKE: Final = text(
-    f"SELECT EXISTS (SELECT FROM {SCHEMA}.replies WHERE state = 'sending' "  # noqa: S608
-    "AND account_id = :account_id AND thread_id = :thread_id AND message = :message)"
+    "SELECT count(*) FILTER (WHERE state = 'sending') AS being_sent, "  # noqa: S608
+    f"count(*) FILTER (WHERE state = 'unknown') AS unknown FROM {SCHEMA}.replies "
+    "WHERE account_id = :account_id AND thread_id = :thread_id AND message = :message "
+    "AND state IN ('sending', 'unknown')"
 )
 
 _LOOKED: Final = text(
@@ -284,22 +286,23 @@ class Outbox:
         return Look(Reply(*found[:-2]), *found[-2:]) if found is not None else None
 
     async def found(
-        self, reply: Reply, reply_ids: Sequence[str], now: datetime
+        self, reply: Reply, candidates: Sequence[Candidate], now: datetime
     ) -> Settlement | None:
         """It was looked for, and these may be it. Those that are known as others are not. None when
         somebody has settled it meanwhile, or when what was found may be another one like it that
         is being sent: then it is looked for again.
         """
-        alike = {name: getattr(reply, name) for name in ("account_id", "thread_id", "message")}
+        where = {name: getattr(reply, name) for name in ("account_id", "thread_id", "message")}
+        ids = [one.reply_id for one in candidates]
         async with transaction(self._engine) as connection:
             await connection.execute(_LOCK, {"id": reply.account_id})
             # First who may have made one: whoever is settled meanwhile is among those known.
-            is_being_sent = await connection.scalar(_ALIKE, alike)
-            others = set(await connection.scalars(_OURS, {"ids": list(reply_ids)}))
-            free = [one for one in reply_ids if one not in others]
-            if free and is_being_sent:
+            alike = (await connection.execute(_ALIKE, where)).one()
+            others = set(await connection.scalars(_OURS, {"ids": ids}))
+            free = [one for one in candidates if one.reply_id not in others]
+            if free and alike.being_sent:
                 return None
-            settlement = Settlement("sent", reply_id=free[0]) if free else absent(reply, now)
+            settlement = after_look(reply, free, alike.unknown, now)
             is_set = await _set(connection, _LOOKED, reply, settlement)
         return settlement if is_set else None
 
@@ -320,9 +323,19 @@ class Outbox:
         return rules.hold(Sent(found.rule, found.now, times, count or 0, found.asked_at))
 
 
-def absent(reply: Reply, now: datetime) -> Settlement:
-    """It was looked for and is not there: not yet, or after the last time not at all. Pure."""
+def after_look(reply: Reply, free: Sequence[Candidate], alike: int, now: datetime) -> Settlement:
+    """What an answer becomes, when so many that are alike are looked for below a comment, and these
+    are there. Pure.
+
+    One that is not there at the last look was not done. Fewer than are looked for are not told
+    apart; nor is what nobody is told to have written.
+    """
+    signed = [one.reply_id for one in free if one.is_signed]
+    if signed and len(signed) >= alike:
+        return Settlement("sent", reply_id=signed[0])
     again_at = next_look(reply.sending_at, now)
+    if free:
+        return Settlement("unknown", "not_told_apart", due_at=again_at)
     if again_at is None:
         return Settlement("failed", "not_done")
     return Settlement("unknown", "not_found_yet", due_at=again_at)

@@ -25,7 +25,7 @@ from runtime.retry import Retry
 from schemas.crash_points import CrashPoint
 from schemas.settings import ReplySettings
 from workers.reply.deciding import Rules, RulesSource
-from workers.reply.lookup import candidates, replies_in
+from workers.reply.lookup import Candidate, candidates, replies_in
 from workers.reply.outbox import Look, Outbox
 from workers.reply.outcome import Settlement, after_answer, after_silence
 from workers.reply.pause import pause_s
@@ -243,10 +243,10 @@ class Sender:
             _tell(reply, settlement)
         return True
 
-    async def _found(self, look: Look, token: Token) -> list[str] | str | None:
-        """The ids of replies that may be it; why it cannot be looked for; None: not now."""
+    async def _found(self, look: Look, token: Token) -> list[Candidate] | str | None:
+        """The replies that may be it; why it cannot be looked for; None: not now."""
         credentials = Credentials(token.value, token.app_secret)
-        found: list[str] = []
+        found: list[Candidate] = []
         after: str | None = None
         for _ in range(MAX_PAGES):
             grant = await self._reserved(token)

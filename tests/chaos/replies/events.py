@@ -6,7 +6,7 @@ from typing import Final
 from simulator import comments, mentions, shapes
 from simulator.delivery import Delivery
 from simulator.truth import Field
-from simulator.wire import Notification
+from simulator.wire import Notification, Value
 from simulator.world import Account, World
 from tests.chaos.replies.verdict import Event
 
@@ -20,6 +20,9 @@ CAPTIONS_SHARE: Final = 0.3
 AGAIN_SHARE: Final = 0.2
 """So many deliveries come a second time, some of them much later."""
 
+
+REPLIES_SHARE: Final = 0.4
+"""So many comments are replies: answers to them, which are alike, stand below one comment."""
 
 BEFORE_S: Final = 3600
 """Simulated time runs faster than ours, and nobody writes in the future."""
@@ -40,20 +43,31 @@ def deliveries(seed: int, mentions_: int, comments_: int, now_s: float) -> list[
 
 
 def _batches(world: World, fields: Sequence[Field]) -> Iterator[Delivery]:
+    threads: dict[str, Value] = {}
     at = 0
     while at < len(fields):
         account = world.account()
         taken = fields[at : at + 1 + world.random.randrange(LONGEST)]
         at += len(taken)
-        updates = [Notification(field, _value(world, account, field)) for field in taken]
+        updates = [Notification(field, _value(world, account, field, threads)) for field in taken]
         yield shapes.batch(world, "replies", account, updates)
 
 
-def _value(world: World, account: Account, field: Field) -> dict[str, object]:
+def _value(world: World, account: Account, field: Field, threads: dict[str, Value]) -> Value:
     if field == "comments":
-        return comments.organic(world, account)
+        return _comment(world, account, threads)
     caption = world.chance(CAPTIONS_SHARE)
     return mentions.in_caption(world) if caption else mentions.in_comment(world)
+
+
+def _comment(world: World, account: Account, threads: dict[str, Value]) -> Value:
+    """A comment, or a reply to the account's last one: answers to both stand below that."""
+    value = comments.organic(world, account)
+    top = threads.get(account.id)
+    if top is not None and world.chance(REPLIES_SHARE):
+        return {**value, "parent_id": top["id"], "media": top["media"]}
+    threads[account.id] = value
+    return value
 
 
 def event_of(event_id: str, rule: str | None) -> Event:

@@ -16,6 +16,11 @@ LEFT_ALONE: Final = _IDS[-1]
 """No rule is for this one."""
 
 RULES: Final = {"mentions": "comment_mention", "captions": "caption_mention", "comments": "comment"}
+_NAMING: Final = ("Thank you, {username}!", "Merci, {username} !")
+
+ANSWERS: Final = {"mentions": _NAMING, "captions": _NAMING, "comments": ("Thank you!",)}
+"""Those to comments are alike, so that they have to be told apart when they are looked for."""
+
 DRY_RUN: Final = "tried"
 
 MAX_AGE_HOURS: Final = 8760
@@ -33,7 +38,7 @@ MAX_PER_HOUR: Final = 8
 def rules_file() -> str:
     """The rules of the run with faults, as TOML."""
     told = [
-        _rule(name, [kind], ANSWERED, 'answers = ["Thank you, {username}!", "Merci, {username} !"]')
+        _rule(name, [kind], ANSWERED, f"answers = {_list(ANSWERS[name])}")
         for name, kind in RULES.items()
     ]
     told.append(
