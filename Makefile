@@ -58,8 +58,8 @@ acceptance: $(VENV)/dev.stamp  ## the whole line, kills included
 faults: $(VENV)/dev.stamp  ## each crash point and outage by itself (PARALLEL=3)
 	$(BIN)/pytest tests/chaos/faults -n $(PARALLEL) --dist loadfile
 
-prove: faults  ## the same, then all kinds at once while Meta sends, and a report (MINUTES=10 SEED=…)
-	@$(BIN)/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+prove: faults  ## the same, then all kinds at once while Meta sends, then answers, and a report (MINUTES=10 MENTIONS=2000 SEED=…)
+	@$(BIN)/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(MENTIONS),--mentions $(MENTIONS)) $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/dev.stamp  ## measure this machine
 	$(BIN)/python -m benchmarks

@@ -29,7 +29,6 @@ from workers.reply.lookup import Candidate
 from workers.reply.outbox import Outbox
 from workers.reply.outcome import Settlement
 
-
 OURS = Candidate("179", is_signed=True)
 
 

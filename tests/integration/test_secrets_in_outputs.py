@@ -169,6 +169,7 @@ READ: Final = {
 """Where there must have been something to be read, or this test looked at nothing."""
 
 
+@pytest.mark.timeout(600)  # every verb is a process of its own
 async def test_no_output_tells_a_secret(
     engine: AsyncEngine, database_url: str, broker: Broker, tmp_path: Path
 ) -> None:
