@@ -7,6 +7,8 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Most integration tests wait for other processes: three at a time fill two cores. Each has a Kafka
 # and a PostgreSQL of its own.
 PARALLEL ?= 3
+# File by file, in their order: those with few tests are the longest, and would come last.
+SPREAD := -n $(PARALLEL) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: docs help setup demo test lint types arrows unit integration acceptance bench faults prove lock format clean
@@ -50,13 +52,13 @@ unit: $(VENV)/dev.stamp  ## pure decisions and contracts
 	$(BIN)/pytest tests/unit tests/contract -n 2
 
 integration: $(VENV)/dev.stamp  ## on a real Kafka and a real PostgreSQL (PARALLEL=3)
-	$(BIN)/pytest tests/integration -n $(PARALLEL) --dist loadfile
+	$(BIN)/pytest tests/integration $(SPREAD)
 
 acceptance: $(VENV)/dev.stamp  ## the whole line, kills included
 	$(BIN)/pytest tests/acceptance
 
 faults: $(VENV)/dev.stamp  ## each crash point and outage by itself (PARALLEL=3)
-	$(BIN)/pytest tests/chaos/faults -n $(PARALLEL) --dist loadfile
+	$(BIN)/pytest tests/chaos/faults $(SPREAD)
 
 prove: faults  ## the same, then all kinds at once while Meta sends, then answers, and a report (MINUTES=10 MENTIONS=2000 SEED=…)
 	@$(BIN)/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(MENTIONS),--mentions $(MENTIONS)) $(if $(SEED),--seed $(SEED))
