@@ -109,13 +109,19 @@ async def settled(database_url: str, rules: Collection[str], clock: Clock | None
 
 
 async def _nothing_due(database_url: str, rules: Collection[str]) -> timedelta | None:
-    """Waits until nothing is due; gives how long it is until something will be."""
+    """Waits until nothing is due, as long as it becomes less; gives how long it is until something
+    will be.
+    """
+    fewest = None
     try:
-        async with asyncio.timeout(STUCK_S):
+        async with asyncio.timeout(STUCK_S) as limit:
             while True:
                 [(now, later)] = await _fetch(database_url, NEXT, list(rules))
                 if not now:
                     return later if isinstance(later, timedelta) else None
+                if fewest is None or now < fewest:
+                    fewest = now
+                    limit.reschedule(asyncio.get_running_loop().time() + STUCK_S)
                 await asyncio.sleep(POLL_S)
     except TimeoutError as error:
         raise NotSettledError(f"{now} answers are due for {STUCK_S:.0f} s") from error
