@@ -12,7 +12,8 @@ from tests.faults.clock import Clock
 
 ROWS: Final = """
 SELECT reply_key, event_id, rule, account_id, coalesce(comment_id, media_id) AS target, state,
-    reason, reply_id, dry_run
+    reason, reply_id, dry_run,
+    concat_ws('#', account_id, coalesce(thread_id, reply_key), md5(message)) AS alike
 FROM hookline.replies
 """
 

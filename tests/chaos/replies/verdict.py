@@ -1,6 +1,6 @@
 """What was promised of answers against what Meta has and the outbox says. Pure."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -36,7 +36,12 @@ class Written(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of the outbox."""
+    """A row of the outbox.
+
+    Attributes:
+        alike: the same for answers of an account with the same words below the same comment. Meta
+            does not tell which of them answers what.
+    """
 
     reply_key: str
     event_id: str
@@ -47,6 +52,7 @@ class Row(NamedTuple):
     reason: str | None
     reply_id: str | None
     dry_run: bool
+    alike: str
 
     @property
     def place(self) -> tuple[str, str]:
@@ -108,6 +114,10 @@ def judge(events: Iterable[Event], found: Found) -> Verdict:
     rows_of = Counter(row.event_id for row in found.rows)
     places = {row.place for row in found.rows}
     real = [row for row in found.rows if not row.dry_run]
+    sent = [row for row in real if row.state == "sent"]
+    ids_of = defaultdict(set)
+    for row in real:
+        ids_of[row.alike].add(ids.get(row.place))
 
     doubled = sum(count - 1 for count in writes.values())
     skipped = len(wanted - set(rows_of) - set(found.left_alone))
@@ -126,12 +136,11 @@ def judge(events: Iterable[Event], found: Found) -> Verdict:
         "rows of another rule than the one that wants it": sum(
             row.rule != known[row.event_id].rule for row in found.rows if row.event_id in wanted
         ),
-        "sent, and not at Meta once": sum(
-            writes[row.place] != 1 for row in real if row.state == "sent"
-        ),
+        "sent, and not at Meta once": sum(writes[row.place] != 1 for row in sent),
         "sent, with another id than Meta's": sum(
-            row.reply_id != ids.get(row.place) for row in real if row.state == "sent"
+            row.reply_id not in ids_of[row.alike] for row in sent
         ),
+        "sent, with an id that another one has": len(sent) - len({row.reply_id for row in sent}),
         "failed or planned, and at Meta": sum(
             writes[row.place] > 0 for row in real if row.state in ("failed", "planned")
         ),

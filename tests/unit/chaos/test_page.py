@@ -37,7 +37,7 @@ def _proof(doubled: int = 0) -> Proof:
     """Of one mention, answered once, or more often."""
     event = Event("mentions:1:18:179", "1", "179", "thanks")
     written = [Written("1", "179", "177")] * (1 + doubled)
-    rows = [Row("k", event.event_id, "thanks", "1", "179", "sent", None, "177", False)]
+    rows = [Row("k", event.event_id, "thanks", "1", "179", "sent", None, "177", False, "k")]
     found = Found(written, rows)
     return Proof(judge_replies([event], found), judge_day([event], found, 3, 0, 1, 8))
 

@@ -31,6 +31,7 @@ def _row(number: int, state: str, reason: str | None = None, **changed: Any) -> 
         reason,
         f"177{number}" if state == "sent" else None,
         event.rule == "tried",
+        event.target,
     )
     return row._replace(**changed)
 
@@ -92,6 +93,7 @@ SPOILT: dict[str, Callable[[], Found]] = {
     ),
     "sent, and not at Meta once": lambda: replace(RIGHT, written=_written(0, 3)),
     "sent, with another id than Meta's": lambda: _with_row(1, _row(1, "sent", reply_id="1")),
+    "sent, with an id that another one has": lambda: _with_row(1, _row(1, "sent", reply_id="1770")),
     "failed or planned, and at Meta": lambda: replace(RIGHT, written=_written(0, 1, 2, 3)),
     "dry runs that are at Meta or were begun": lambda: _with_row(8, _row(8, "failed", "x")),
     "left as being sent": lambda: _with_row(2, _row(2, "sending")),
@@ -99,6 +101,15 @@ SPOILT: dict[str, Callable[[], Found]] = {
     "unknown, and not listed": lambda: replace(RIGHT, listed=RIGHT.listed[:1]),  # type: ignore[index]  # a list here
     "listed, and not unknown": lambda: replace(RIGHT, listed=[*RIGHT.listed, "another"]),
 }
+
+
+def test_answers_alike_may_have_each_others_ids() -> None:
+    """Below one comment nobody can tell them apart; below two of them one can."""
+    ids = ("1771", "1770")
+    swapped = [_row(n, "sent", reply_id=ids[n], alike="thread") for n in (0, 1)]
+    assert judge(EVENTS, replace(RIGHT, rows=[*swapped, *RIGHT.rows[2:]])).holds
+    apart = [row._replace(alike=row.target) for row in swapped]
+    assert not judge(EVENTS, replace(RIGHT, rows=[*apart, *RIGHT.rows[2:]])).holds
 
 
 def test_every_check_can_fail() -> None:
