@@ -196,6 +196,15 @@ def page_subscriptions(page_id: str, after: str | None = None) -> GraphRequest:
     return GraphRequest("page_subscriptions", f"{_id(page_id)}/subscribed_apps", (*query, *cursor))
 
 
+def live_media(account_id: str) -> GraphRequest:
+    """The broadcasts of an account that are on air, at most a page of them.
+
+    Source: https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/live_media
+    """
+    query = (("fields", "id"),)
+    return GraphRequest("live_media", f"{_id(account_id)}/live_media", query)
+
+
 def app_subscriptions(app_id: str) -> GraphRequest:
     """What an app is subscribed to: to be asked with its own token, `app_id|app_secret`.
 

@@ -7,19 +7,19 @@ from typing import Final
 from hookline.embedded.state import State, read_state
 from schemas.settings import PREFIX
 
-KEPT: Final = frozenset(
-    {
-        "HOOKLINE_LOG_FORMAT",
-        "HOOKLINE_LOG_LEVEL",
-        "HOOKLINE_CRASH_POINT",
-        "HOOKLINE_PUBLIC_URL",
-    }
-)
-"""What says how to work, not on which pipeline; and where Meta reaches it, which no state tells."""
+OURS: Final = frozenset({"HOOKLINE_LOG_FORMAT", "HOOKLINE_LOG_LEVEL", "HOOKLINE_CRASH_POINT"})
+"""What says how a verb works, not on which pipeline."""
+
+PUBLIC_URL: Final = "HOOKLINE_PUBLIC_URL"
+"""Where Meta reaches the pipeline. That is often found out when it runs already."""
 
 
 def exports(state: State) -> dict[str, str]:
-    """The settings that lead to a running `up`, by their names in the environment."""
+    """The settings that lead to a running `up`, by their names in the environment.
+
+    First among them are all that it was given itself: a verb that knew another retention or other
+    limits would set or judge by those.
+    """
     values = {
         "INGEST_URL": state.ingest_url,
         "KAFKA_BOOTSTRAP": state.kafka_bootstrap,
@@ -29,7 +29,10 @@ def exports(state: State) -> dict[str, str]:
         "VAULT_KEYS": state.vault_keys,
         "GRAPH_URL": state.graph_url,
     }
-    return {PREFIX + name: value for name, value in values.items()}
+    told = {PREFIX + name: value for name, value in values.items()}
+    hidden = OURS.union(f"{name}_FILE" for name in told)
+    given = {name: value for name, value in state.settings.items() if name not in hidden}
+    return given | told
 
 
 def use(data: Path | None) -> None:
@@ -41,7 +44,7 @@ def use(data: Path | None) -> None:
     if data is None:
         return
     settings = exports(read_state(data))
-    for name in list(os.environ):
-        if name.startswith(PREFIX) and name not in KEPT:
-            del os.environ[name]
-    os.environ.update(settings)
+    kept = {name: os.environ[name] for name in (*OURS, PUBLIC_URL) if name in os.environ}
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
+    os.environ.update(settings | kept)

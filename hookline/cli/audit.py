@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hookline.cli.database import database
 from hookline.cli.options import AsJson, Data, FieldOption, Since, Until, print_json
 from hookline.connection import use
 from hookline.moments import parse_moment, require_order
@@ -104,12 +105,8 @@ async def _audit(
     from dataclasses import replace  # noqa: PLC0415
 
     from hookline.audit import run  # noqa: PLC0415
-    from runtime.database import dispose, new_engine, require_revision  # noqa: PLC0415
-    from runtime.errors import DatabaseUnavailableError, DependencyError  # noqa: PLC0415
 
-    engine = new_engine(settings, "audit", command_timeout_s=None)
-    try:
-        await require_revision(engine)
+    async with database(settings, "audit") as engine:
         if wait_s:
             await run.settled(engine, scope, wait_s)
             scope = replace(scope, at=datetime.now(UTC))
@@ -117,11 +114,7 @@ async def _audit(
         if kafka:
             with _progress() as advance:
                 found = await run.with_raw_records(found, engine, settings, examples, advance)
-    except DatabaseUnavailableError as error:
-        raise DependencyError(f"PostgreSQL went away ({error}). Try again.") from error
-    finally:
-        await dispose(engine)
-    return found
+        return found
 
 
 @contextmanager

@@ -4,7 +4,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -48,8 +49,6 @@ def run_with(
     """
     from runtime import logs
     from runtime.configuration import load
-    from runtime.database import dispose, new_engine, require_revision
-    from runtime.errors import DatabaseUnavailableError, DependencyError
 
     use(data)
     settings = load(model)
@@ -57,13 +56,29 @@ def run_with(
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # as in hookline.__main__
 
     async def connected() -> Result:
-        engine = new_engine(settings, verb, command_timeout_s=command_timeout_s)
-        try:
-            await require_revision(engine)
+        async with database(settings, verb, command_timeout_s=command_timeout_s) as engine:
             return await main(engine, settings)
-        except DatabaseUnavailableError as error:
-            raise DependencyError(f"PostgreSQL went away ({error}).") from error
-        finally:
-            await dispose(engine)
 
     return asyncio.run(connected())
+
+
+@asynccontextmanager
+async def database(
+    settings: "DatabaseSettings", verb: str, *, command_timeout_s: float | None = None
+) -> AsyncIterator["AsyncEngine"]:
+    """The database that the settings name.
+
+    Raises:
+        DependencyError: PostgreSQL cannot be reached, went away, or is behind.
+    """
+    from runtime.database import dispose, new_engine, require_revision
+    from runtime.errors import DatabaseUnavailableError, DependencyError
+
+    engine = new_engine(settings, verb, command_timeout_s=command_timeout_s)
+    try:
+        await require_revision(engine)
+        yield engine
+    except DatabaseUnavailableError as error:
+        raise DependencyError(f"PostgreSQL went away ({error}). Try again.") from error
+    finally:
+        await dispose(engine)

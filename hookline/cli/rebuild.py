@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from hookline.cli.database import database
 from hookline.cli.options import (
     AsJson,
     Data,
@@ -96,16 +97,11 @@ def _run(order: "Order", ask: "Ask") -> "Report":
     from hookline.cli.progress import say
     from hookline.rebuild.run import rebuild as run
     from runtime.configuration import load
-    from runtime.database import dispose, new_engine, require_revision
     from schemas.settings import DatabaseSettings
 
     async def main(show: "Callable[[Progress], None]") -> "Report":
-        engine = new_engine(load(DatabaseSettings), "rebuild", command_timeout_s=None)
-        try:
-            await require_revision(engine)
+        async with database(load(DatabaseSettings), "rebuild") as engine:
             return await run(engine, order, ask, show, say)
-        finally:
-            await dispose(engine)
 
     stamina.instrumentation.set_on_retry_hooks([])
     with _bar() as show:

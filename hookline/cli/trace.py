@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hookline.cli.database import database
 from hookline.cli.options import AsJson, Data, print_json
 from hookline.connection import use
 
@@ -57,13 +58,8 @@ async def _trace(
     settings: "OperatorSettings", wanted_id: str, *, max_events: int, show_content: bool
 ) -> "Trace":
     from hookline.trace.run import trace as run_trace  # noqa: PLC0415
-    from runtime.database import dispose, new_engine, require_revision  # noqa: PLC0415
 
-    engine = new_engine(settings, "trace", command_timeout_s=None)
-    try:
-        await require_revision(engine)
+    async with database(settings, "trace") as engine:
         return await run_trace(
             engine, settings, wanted_id, max_events=max_events, show_content=show_content
         )
-    finally:
-        await dispose(engine)

@@ -88,6 +88,7 @@ class Connected:
         granted: whether `account` has the permissions of now.
         link: None when the user's Pages have no such account.
         page: how its Page is subscribed.
+        on_air: how many of its broadcasts are on air.
     """
 
     account: Account
@@ -96,3 +97,4 @@ class Connected:
     granted: bool | Unseen
     link: Link | Unseen | None
     page: PageState | Unseen
+    on_air: int | Unseen

@@ -16,7 +16,11 @@ KEPT_FILE: Final = "settings.json"
 
 
 class State(BaseModel):
-    """The addresses, processes and secrets of a running pipeline. For its owner's eyes only."""
+    """The addresses, processes and secrets of a running pipeline. For its owner's eyes only.
+
+    Attributes:
+        settings: what else its services were given, by name in the environment.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,6 +34,7 @@ class State(BaseModel):
     verify_token: str
     vault_keys: str
     graph_url: str
+    settings: dict[str, str] = {}
 
 
 class KeptSettingsError(HooklineError):

@@ -140,6 +140,9 @@ def _conclude(told: dict[str, Any], folder: Path) -> None:
             for name in ("acknowledged", "stored", "lost", "doubled", "dead_letters_unexpected")
         )
     )
+    if (replies := told["replies"]) is not None:
+        counts = ("events", "answered", "doubled", "skipped")
+        say("Answers: " + ", ".join(f"{name} {figure(replies[name])}" for name in counts))
     for sentence in wrong(told):
         say(f"- {sentence}")
     say(f"The report is {folder / 'prove-report.html'}. Again: make prove SEED={told['seed']}")

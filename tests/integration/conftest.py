@@ -31,9 +31,9 @@ async def broker(stack: EmbeddedStack) -> AsyncIterator[Broker]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def ingest(broker: Broker) -> AsyncIterator[Ingest]:
-    """An ingest service for tests that leave it as it is."""
+    """An ingest service for tests that leave it as it is; none beside another file's own."""
     async with running_ingest(broker.bootstrap) as running:
         yield running
 

@@ -15,6 +15,7 @@ VAULT: Final = "vault"
 TOKEN: Final = "token"  # noqa: S105 - the name of a check
 LINK: Final = "page_link"
 SUBSCRIPTION: Final = "page_subscription"
+PERMISSIONS: Final = "permissions"
 
 CONNECT: Final = "hookline accounts connect"
 
@@ -214,6 +215,18 @@ def judge_subscription(seen: PageState, _: datetime) -> Iterator[Told]:
         )
 
 
+def judge_on_air(seen: int, _: datetime) -> Iterator[Told]:
+    """Whether live comments can come now. Most of the time nothing is on air.
+
+    Source: https://developers.facebook.com/docs/instagram-platform/webhooks
+    """
+    yield green(
+        f"{seen} on air: their live comments come now"
+        if seen
+        else "nothing is on air, so no live comments come now"
+    )
+
+
 def _each(part: Callable[[Connected], Seen | Unseen]) -> Callable[[Facts], Subjects[Seen]]:
     """One part of what was seen of each account."""
 
@@ -300,7 +313,7 @@ CHECKS: Final[tuple[AnyCheck, ...]] = (
         judge_life,
     ),
     Check(
-        "permissions",
+        PERMISSIONS,
         "The permissions that each field needs, granted for this account or its Page "
         "(`granular_scopes`; without any target a grant is for all).",
         "Meta does not send the field for the account, or its rows are not enriched.",
@@ -335,5 +348,15 @@ CHECKS: Final[tuple[AnyCheck, ...]] = (
         ("accounts",),
         _each(lambda seen: seen.page),
         judge_subscription,
+    ),
+    Check(
+        "on_air",
+        "Broadcasts that are on air (`/live_media`): live comments come, and can be read, only "
+        "meanwhile.",
+        "Never red by itself.",
+        "None is needed.",
+        ("accounts",),
+        _each(lambda seen: seen.on_air),
+        judge_on_air,
     ),
 )

@@ -6,13 +6,14 @@ from datetime import date
 from typing import Any, Final, NamedTuple
 
 from graph import requests
+from graph.answers import Answer
 from graph.client import Credentials
 from graph.errors import Action, GraphError, judge
 from graph.pages import Page
 from graph.subscribing import PageCheck, Subscribing
 from hookline.accounts.meta import RefusedError, UserToken, moment_of, reached
 from hookline.accounts.store import Sealed
-from hookline.doctor.checks.account import CONNECT, LINK, SUBSCRIPTION, TOKEN, VAULT
+from hookline.doctor.checks.account import CONNECT, LINK, PERMISSIONS, SUBSCRIPTION, TOKEN, VAULT
 from hookline.doctor.checks.app import SECRET
 from hookline.doctor.checks.graph import ROOT
 from hookline.doctor.finding import Unseen
@@ -73,20 +74,25 @@ class Accounts:
         tokens = self._opened(row)
         if isinstance(tokens, Unseen):
             opened = False if tokens is UNOPENED else tokens
-            return Connected(account, opened, tokens, tokens, tokens, tokens)
+            return Connected(account, opened, tokens, tokens, tokens, tokens, tokens)
         secret = self._secret(account.app_id)
         if isinstance(secret, Unseen):
-            return Connected(account, True, secret, secret, secret, secret)
+            return Connected(account, True, secret, secret, secret, secret, secret)
         user_token, page_token = tokens
         if user_token not in self._users:
             known = self._known(account.app_id, secret, user_token)
             self._users[user_token] = group.create_task(known)
         page = await self._page(row, Credentials(page_token, secret))
+        if isinstance(page, Unseen):
+            on_air: int | Unseen = page
+        else:
+            on_air = await self._on_air(account.account_id, Credentials(page_token, secret))
         token, granted, links = await self._users[user_token]
         link = links if isinstance(links, Unseen) else links.get(account.account_id)
         if isinstance(granted, Unseen):
-            return Connected(account, True, token, granted, link, page)
-        return Connected(account._replace(**granted._asdict()), True, token, True, link, page)
+            return Connected(account, True, token, granted, link, page, on_air)
+        account = account._replace(**granted._asdict())
+        return Connected(account, True, token, True, link, page, on_air)
 
     def _secret(self, app_id: str) -> bytes | Unseen:
         if isinstance(self._secrets, Unseen):
@@ -142,6 +148,19 @@ class Accounts:
         if isinstance(check, Unseen):
             return check
         return page_state(check) if isinstance(check, PageCheck) else UNOPENED
+
+    async def _on_air(self, account_id: str, credentials: Credentials) -> int | Unseen:
+        answer = await self._asking.read(requests.live_media(account_id), credentials)
+        return answer if isinstance(answer, Unseen) else broadcasts_of(answer)
+
+
+def broadcasts_of(answer: Answer) -> int | Unseen:
+    """How many broadcasts a list tells of, or why that is not known. Pure."""
+    found = answer.object.get("data") if answer.object is not None else None
+    if isinstance(found, list):
+        return len(found)
+    why = answer.verdict.reason if answer.verdict else "no_list"
+    return Unseen(f"Meta does not tell what is on air ({why})", PERMISSIONS, CONNECT)
 
 
 def token_of(told: Mapping[str, Any]) -> Token:

@@ -70,7 +70,7 @@ def connected(account_id: str) -> Connected:
     """An account at Meta that lacks nothing."""
     token = Token(APP, True, None, NOW + 50 * DAY, NOW + 80 * DAY)
     link = Link(PAGES[account_id], ("MANAGE", "ANALYZE"))
-    return Connected(account(account_id), True, token, True, link, PageState(("feed",)))
+    return Connected(account(account_id), True, token, True, link, PageState(("feed",)), 0)
 
 
 def standing(account_id: str, **changes: Any) -> Standing:

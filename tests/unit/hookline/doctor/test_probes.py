@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
+from graph.answers import Answer
+from graph.errors import Action, Verdict
 from graph.pages import Page
 from graph.subscribing import PageCheck, Refusal
 from hookline.doctor.facts import Behind, Disk, Ingest, Topic
 from hookline.doctor.finding import Unseen
 from hookline.doctor.meta import Clock, PageState
 from hookline.doctor.probes import disk
-from hookline.doctor.probes.account import granted_by, page_state, token_of
+from hookline.doctor.probes.account import broadcasts_of, granted_by, page_state, token_of
 from hookline.doctor.probes.callback import reason_in
 from hookline.doctor.probes.database import arrived_of, months_of
 from hookline.doctor.probes.graph import clock_of
@@ -190,6 +192,29 @@ def test_a_page(fields: tuple[str, ...] | None, refusal: Refusal | None, blame: 
     found = page_state(check)
     assert found == PageState(fields or ()) if blame is None else isinstance(found, Unseen)
     assert isinstance(found, PageState) or found.blame == blame
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (Answer(200, {"data": []}), 0),
+        (Answer(200, {"data": [{"id": "1"}, {"id": "2"}]}), 2),
+    ],
+)
+def test_what_is_on_air(answer: Answer, expected: int) -> None:
+    """A list tells."""
+    assert broadcasts_of(answer) == expected
+
+
+def test_what_is_on_air_may_not_be_told() -> None:
+    """Then it is not none."""
+    for answer in (
+        Answer(200, {}),
+        Answer(400, None, Verdict(Action.PARK_FIELD, "permission_missing")),
+    ):
+        found = broadcasts_of(answer)
+        assert isinstance(found, Unseen)
+        assert found.blame == "permissions"
 
 
 def test_a_disk(tmp_path: Path) -> None:
