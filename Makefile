@@ -60,8 +60,9 @@ acceptance: $(VENV)/dev.stamp  ## the whole line, kills included
 faults: $(VENV)/dev.stamp  ## each crash point and outage by itself (PARALLEL=3)
 	$(BIN)/pytest tests/chaos/faults $(SPREAD)
 
-prove: faults  ## the same, then all kinds at once while Meta sends, then answers, and a report (MINUTES=10 MENTIONS=2000 SEED=…)
-	@$(BIN)/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(MENTIONS),--mentions $(MENTIONS)) $(if $(SEED),--seed $(SEED))
+prove: $(VENV)/dev.stamp  ## the same, then all kinds at once while Meta sends, then answers, and a report (MINUTES=10 MENTIONS=2000 SEED=…)
+	@$(MAKE) --no-print-directory faults; red=$$?; \
+	$(BIN)/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(MENTIONS),--mentions $(MENTIONS)) $(if $(SEED),--seed $(SEED)) && exit $$red
 
 bench: $(VENV)/dev.stamp  ## measure this machine
 	$(BIN)/python -m benchmarks

@@ -125,7 +125,7 @@ class Receiver:
         try:
             outcome = await self._accept(request)
         except RefusalError as refusal:
-            if request.headers.get("User-Agent") == USER_AGENT:
+            if refusal.status == 401 and request.headers.get("User-Agent") == USER_AGENT:
                 return _refuse_probe(refusal)
             return self._refuse(refusal)
         except Exception as error:  # noqa: BLE001  # a resend may help, and the text is not for logs

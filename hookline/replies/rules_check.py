@@ -10,6 +10,7 @@ from workers.reply.deciding import Decision
 from workers.reply.facts import Facts
 from workers.reply.rules.rule import Miss, Rule
 from workers.reply.rules.rule_set import RuleSet
+from workers.reply.rules.template import Place
 
 
 class Finding(NamedTuple):
@@ -71,7 +72,7 @@ def _outcome(found: Decision | Miss, decision: Decision | None) -> str:
 def _notes(rule: Rule) -> list[str]:
     notes = []
     mentions = [kind for kind in rule.on if kind != "comment"]
-    if mentions and all(answer.needs_name for answer in rule.answers):
+    if mentions and all(Place.USERNAME in answer.places for answer in rule.answers):
         notes.append(
             "It leaves alone whose name Meta does not tell, as often with mentions: "
             "add an answer without {username}."

@@ -13,6 +13,7 @@ from workers.reply.reply import Kind
 from workers.reply.rules.rule import Rule
 
 ACCOUNT: Final = "17840000000000000"
+ACCOUNT_NAME: Final = "your.brand"
 """Answers invented events, where no rule names an account."""
 
 SOMEBODY: Final = "somebody"
@@ -139,5 +140,6 @@ def _sample(
         person=person(username, None),
         at=at,
         received_at=at,
+        account_name=ACCOUNT_NAME,
     )
     return Sample(name, facts, about)

@@ -14,7 +14,10 @@ from simulator.target import Target
 from simulator.traffic import mixed
 from tests.acceptance.conftest import Tables
 
-VICTIMS = ("ingest", "archive", "dedupe", "dedupe-2", "persist", "enrich", "postgres", "kafka")
+VICTIMS = (
+    *("ingest", "archive", "dedupe", "dedupe-2", "persist", "enrich", "reply", "watchdog"),
+    *("postgres", "kafka"),
+)
 UNREADABLE = {"not_json", "too_deep", "no_entry_list"}
 BACK_TIMEOUT_S = 60
 SETTLE_TIMEOUT_S = 90
@@ -25,7 +28,7 @@ async def test_every_acknowledged_delivery_is_stored_once_over_sigkills(
 ) -> None:
     """Each process is killed once while Meta sends; what was answered 200 is there, and once."""
     seen_before = await tables.bodies()
-    sending = asyncio.create_task(_send(pipeline, seed=4, deliveries=2500))
+    sending = asyncio.create_task(_send(pipeline, seed=4, deliveries=2900))
     for victim in VICTIMS:
         await _kill(pipeline, victim)
     assert not sending.done(), "the traffic ended before the last kill"

@@ -373,7 +373,7 @@ BY_GROUP: Final[tuple[tuple[Break, ...], ...]] = (
             granted(unlinked=ACCOUNTS[1:]),
             "page_link",
             "link it",
-            ("page_tasks", "permissions"),
+            ("page_tasks", "permissions", "on_air"),
         ),
         Break("another app's", granted(app_id="42"), "token", "Make a token"),
         Break("no access", granted(data_access_expires_at=1), "token_life", "connect"),

@@ -7,6 +7,7 @@ events that the webhook did not bring.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
@@ -34,6 +35,9 @@ Never: TypeAlias = Literal[
 nobody tells who wrote, so that it may be our own; `replayed` is what the webhook did not bring."""
 
 
+_NO_NAMES: Final[Mapping[str, str]] = {}
+
+
 class Ours(NamedTuple):
     """What is our own.
 
@@ -43,12 +47,14 @@ class Ours(NamedTuple):
         usernames: their names, case-folded.
         unsettled: answers whose ids are not known, or not yet: by their media, what they say, as
             `workers.reply.lookup.plain` has it.
+        names: those of our accounts, by account id, as far as they are known.
     """
 
     reply_ids: frozenset[str]
     account_ids: frozenset[str]
     usernames: frozenset[str]
     unsettled: frozenset[tuple[str, str | None]] = frozenset()
+    names: Mapping[str, str] = _NO_NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ class Facts:
         person: the same, as a key to count by.
         at: when it was written, or else received.
         received_at: when it was received, by us.
+        account_name: of the account.
     """
 
     event_id: str
@@ -78,6 +85,7 @@ class Facts:
     person: str | None = field(repr=False)
     at: datetime
     received_at: datetime
+    account_name: str | None = None
 
 
 def kind_of(enriched: Enriched) -> Kind | None:
@@ -138,6 +146,7 @@ def examined(enriched: Enriched, ours: Ours, *, to_replayed: bool = False) -> Fa
         person(told.username, told.author_id),
         min(event.received_at, told.at or event.sent_at or event.received_at),
         event.received_at,
+        ours.names.get(event.account_id),
     )
 
 

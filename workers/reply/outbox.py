@@ -207,6 +207,7 @@ class Outbox:
             frozenset(account_id for account_id, _ in accounts),
             frozenset(name.casefold() for _, name in accounts if name),
             frozenset((media_id, plain(message)) for media_id, message in unsettled),
+            {account_id: name for account_id, name in accounts if name},
         )
 
     async def put(self, replies: Collection[NewReply]) -> int:

@@ -13,7 +13,7 @@ from graph.pages import Page
 from graph.subscribing import PageCheck, Subscribing
 from hookline.accounts.meta import RefusedError, UserToken, moment_of, reached
 from hookline.accounts.store import Sealed
-from hookline.doctor.checks.account import CONNECT, LINK, PERMISSIONS, SUBSCRIPTION, TOKEN, VAULT
+from hookline.doctor.checks.account import CONNECT, LINK, SUBSCRIPTION, TOKEN, VAULT
 from hookline.doctor.checks.app import SECRET
 from hookline.doctor.checks.graph import ROOT
 from hookline.doctor.finding import Unseen
@@ -160,7 +160,7 @@ def broadcasts_of(answer: Answer) -> int | Unseen:
     if isinstance(found, list):
         return len(found)
     why = answer.verdict.reason if answer.verdict else "no_list"
-    return Unseen(f"Meta does not tell what is on air ({why})", PERMISSIONS, CONNECT)
+    return Unseen(f"Meta does not tell what is on air ({why})", LINK, CONNECT)
 
 
 def token_of(told: Mapping[str, Any]) -> Token:

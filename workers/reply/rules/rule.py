@@ -23,7 +23,7 @@ from workers.reply.facts import Facts
 from workers.reply.reply import MANUAL, Kind
 from workers.reply.rules.pattern import Pattern
 from workers.reply.rules.quiet_hours import QuietHours, parse_zone
-from workers.reply.rules.template import Template, usable_name
+from workers.reply.rules.template import Place, Template, usable_name
 from workers.reply.rules.words import Word, parts
 
 MAX_AGE_HOURS: Final = 24.0
@@ -33,7 +33,7 @@ Miss: TypeAlias = Literal[
     "other_kind", "other_account", "before_start", "no_text", "no_match", "timeout", "no_name"
 ]
 """Why a rule does not answer: `timeout` is a pattern that took too long, and `no_name` that every
-answer needs the name of whoever is answered, which is unknown."""
+answer needs a name that is unknown, mostly that of whoever is answered."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -150,11 +150,12 @@ class Rule(BaseModel):
             return "timeout"
 
     def _decision(self, facts: Facts) -> Decision | Miss:
-        name = usable_name(facts.username)
-        usable = [one for one in self.answers if name is not None or not one.needs_name]
+        told = {Place.USERNAME: facts.username, Place.ACCOUNT: facts.account_name}
+        names = {place: name for place, one in told.items() if (name := usable_name(one))}
+        usable = [one for one in self.answers if one.places <= names.keys()]
         if not usable:
             return "no_name"
         # Not by chance: whoever decides it again comes to the same answer.
         digest = hashlib.sha256(f"{facts.event_id}#{self.name}".encode("utf-8", "surrogatepass"))
         chosen = usable[int.from_bytes(digest.digest()[:8]) % len(usable)]
-        return Decision(self.name, chosen.fill(name or ""), self.dry_run)
+        return Decision(self.name, chosen.fill(names), self.dry_run)

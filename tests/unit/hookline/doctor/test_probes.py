@@ -214,7 +214,7 @@ def test_what_is_on_air_may_not_be_told() -> None:
     ):
         found = broadcasts_of(answer)
         assert isinstance(found, Unseen)
-        assert found.blame == "permissions"
+        assert found.blame == "page_link"
 
 
 def test_a_disk(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from workers.reply.reply import Kind, Reply
 ACCOUNT: Final = "17841400000000001"
 NOW: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DELIVERY_ID: Final = "01920000-0000-7000-8000-000000000001"
-NOBODY: Final = Ours(frozenset(), frozenset({ACCOUNT}), frozenset({"brand"}))
+NOBODY: Final = Ours(
+    frozenset(), frozenset({ACCOUNT}), frozenset({"brand"}), names={ACCOUNT: "brand"}
+)
 
 
 def reply(kind: Kind = "comment", attempts: int = 1, message: str = "Thank you!") -> Reply:

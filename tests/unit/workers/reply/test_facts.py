@@ -44,6 +44,7 @@ def test_a_comment() -> None:
         person=person("ann", None),
         at=NOW - timedelta(hours=1),
         received_at=NOW,
+        account_name="brand",
     )
     assert "Nice" not in repr(found)
     assert "Ann" not in repr(found)

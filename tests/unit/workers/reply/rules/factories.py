@@ -29,6 +29,7 @@ def facts(
     *,
     number: int = 179,
     account: str = ACCOUNT,
+    account_name: str | None = "brand",
     at: datetime = NOW,
 ) -> Facts:
     """What somebody wrote."""
@@ -44,6 +45,7 @@ def facts(
         person=person(username, None),
         at=at,
         received_at=NOW,
+        account_name=account_name,
     )
 
 

@@ -42,6 +42,7 @@ def test_a_rule_without_words_answers_everything() -> None:
         ({"pattern": r"\bwin\b"}, {"text": "winter"}, "no_match"),
         ({"pattern": SLOW}, {"text": "a" * 2200 + "!"}, "timeout"),
         ({"answers": ["Hi {username}"]}, {"username": None}, "no_name"),
+        ({"answers": ["{account}: hi"]}, {"account_name": None}, "no_name"),
         ({"answers": ["Hi {username}"]}, {"username": "{x} @all"}, "no_name"),
     ],
 )
@@ -76,6 +77,11 @@ def _told(one: Rule, asked: Facts) -> str:
     found = _answer(one, asked)
     assert isinstance(found, Decision)
     return found.message
+
+
+def test_the_accounts_name_is_known_when_that_of_the_other_is_not() -> None:
+    """Each by itself."""
+    assert _told(rule(answers=["{account}: hi"]), facts(username=None)) == "brand: hi"
 
 
 def test_all_answers_are_given() -> None:

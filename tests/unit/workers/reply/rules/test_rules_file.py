@@ -81,7 +81,7 @@ line 4, rule "manual": name must be another one: manual is what answers by hand 
 line 5, rule "manual": on, number 1: must be one of 'comment_mention', 'caption_mention' or \
 'comment'
 line 6, rule "manual": words is empty; leave it out to mean all
-line 7, rule "manual": answers, number 1: has a field that there is not; the only one is {username}
+line 7, rule "manual": answers, number 1: has another field than {account} and {username}
 line 7, rule "manual": answers, number 3: must be text
 line 8, rule "manual": start must be a time such as 2026-11-22T00:00:00Z, without quotes
 line 9, rule "manual": max_per_hour must be 1 or more; to send nothing, write dry_run = true

@@ -1,20 +1,27 @@
 """Answers have a place for a name, and for nothing that people write."""
 
+from typing import Final
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.workers.reply.rules.factories import texts
 from workers.reply.reply import MAX_CHARACTERS
-from workers.reply.rules.template import Template, usable_name
+from workers.reply.rules.template import Place, Template, usable_name
+
+NAMES: Final = {Place.USERNAME: "ann", Place.ACCOUNT: "brand"}
 
 
 def test_a_name_in_its_places() -> None:
     """Braces that are written twice are braces."""
     made = Template.parse("{username}, {{you}} win, {username}!")
-    assert made.needs_name
-    assert made.fill("ann") == "ann, {you} win, ann!"
-    assert not Template.parse("{{username}}").needs_name
+    assert made.places == {Place.USERNAME}
+    assert made.fill(NAMES) == "ann, {you} win, ann!"
+    assert not Template.parse("{{username}}").places
+    both = Template.parse("{username}, {account} says hello")
+    assert both.places == {Place.USERNAME, Place.ACCOUNT}
+    assert both.fill(NAMES) == "ann, brand says hello"
 
 
 @pytest.mark.parametrize(
@@ -24,6 +31,7 @@ def test_a_name_in_its_places() -> None:
         ("", "says nothing"),
         (" \n", "says nothing"),
         ("{username}", "says nothing"),
+        ("{account} {username}", "says nothing"),
         ("{text}", "field"),
         ("{}", "field"),
         ("{0}", "field"),
@@ -47,7 +55,7 @@ def test_no_answer(told: object, words: str) -> None:
 def test_a_name_is_no_template(name: str) -> None:
     """Whatever somebody is called, it is put in as it is, or not at all."""
     told = Template.parse("Hi {username}!")
-    assert told.fill(name) == f"Hi {name}!"
+    assert told.fill({Place.USERNAME: name}) == f"Hi {name}!"
     usable = usable_name(name)
     assert usable is None or (usable == name and not set("{}@#/: \n") & set(name))
 
@@ -65,4 +73,4 @@ def test_whatever_is_told_is_a_template_or_is_not(told: str) -> None:
         made = Template.parse(told)
     except ValueError:
         return
-    assert made.fill("ann").strip()
+    assert made.fill(NAMES).strip()
