@@ -85,11 +85,11 @@ codes = st.integers(-10, 100_000)
 def test_what_is_said_to_pass_is_unknown_or_certainly_not_done(
     code: int, subcode: int | None, transient: bool, status: int, kind: Kind
 ) -> None:
-    """Whatever Meta says: `planned` is for throttles, tokens and permissions alone."""
+    """Whatever Meta says: `planned` is for throttles, tokens and what is not allowed."""
     error = {"code": code, "error_subcode": subcode, "is_transient": transient}
     settlement = _after({"error": error}, status, kind)
     throttles = {4, 17, 32, 341, 368, 613, 80001, 80002, 80006}
-    refusals = {10, 102, 190, *range(200, 300)}
+    refusals = {3, 10, 102, 190, *range(200, 300)}
     if settlement.state == "planned":
         assert code in throttles or (code in refusals and not transient)
     elif code in throttles:
