@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
@@ -99,6 +100,8 @@ class Broker:
         """Kafka stands still: connections stay open and nothing is answered."""
         pid = self._stack.pids["kafka"]
         os.kill(pid, signal.SIGSTOP)
+        while psutil.Process(pid).status() != psutil.STATUS_STOPPED:
+            time.sleep(0.001)  # until one of its threads has its turn, the others go on
         try:
             yield
         finally:
