@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-# Most integration tests wait for other processes: three at a time fill two cores. Each has a Kafka
+# Most integration tests wait for other processes: four at a time fill two cores. Each has a Kafka
 # and a PostgreSQL of its own.
-PARALLEL ?= 3
+PARALLEL ?= 4
 # File by file, in their order: those with few tests are the longest, and would come last.
 SPREAD := -n $(PARALLEL) --dist loadfile --no-loadscope-reorder
 
@@ -51,13 +51,13 @@ arrows: $(VENV)/dev.stamp  ## import-linter
 unit: $(VENV)/dev.stamp  ## pure decisions and contracts
 	$(BIN)/pytest tests/unit tests/contract -n 2
 
-integration: $(VENV)/dev.stamp  ## on a real Kafka and a real PostgreSQL (PARALLEL=3)
+integration: $(VENV)/dev.stamp  ## on a real Kafka and a real PostgreSQL (PARALLEL=4)
 	$(BIN)/pytest tests/integration $(SPREAD)
 
 acceptance: $(VENV)/dev.stamp  ## the whole line, kills included
 	$(BIN)/pytest tests/acceptance
 
-faults: $(VENV)/dev.stamp  ## each crash point and outage by itself (PARALLEL=3)
+faults: $(VENV)/dev.stamp  ## each crash point and outage by itself (PARALLEL=4)
 	$(BIN)/pytest tests/chaos/faults $(SPREAD)
 
 prove: $(VENV)/dev.stamp  ## the same, then all kinds at once while Meta sends, then answers, and a report (MINUTES=10 MENTIONS=2000 SEED=…)

@@ -16,6 +16,7 @@ import pytest
 
 DEADLINE_S: Final = 60.0
 PROBE_PAUSE_S: Final = 0.05
+GIVEN: Final = {"HOOKLINE_TOPIC_RETENTION_DAYS": "30"}
 
 
 class Up:
@@ -30,7 +31,8 @@ class Up:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={key: value for key, value in os.environ.items() if "HOOKLINE" not in key},
+                env={key: value for key, value in os.environ.items() if "HOOKLINE" not in key}
+                | GIVEN,
                 start_new_session=True,
             )
 

@@ -12,12 +12,12 @@ from hookline.embedded.ports import port_for
 from simulator.sender import send
 from simulator.target import Target
 from simulator.traffic import mixed
-from tests.integration.embedded.conftest import StartUp, Up, runs, until
+from tests.integration.embedded.conftest import GIVEN, StartUp, Up, runs, until
 
 STOP_LIMIT_S = 15.0
 DELIVERIES = 40
 
-KEPT = ("ingest_url", "kafka_bootstrap", "database_url", "metrics_urls", "app_secret")
+KEPT = ("ingest_url", "kafka_bootstrap", "database_url", "metrics_urls", "app_secret", "settings")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,7 @@ async def test_deliveries_survive_any_end(start_up: StartUp, folder: Path, port:
     """Servers killed, everything killed at once, stopped and started: the rows are there."""
     up = start_up(folder, "--port", port).ready()
     first = up.state
+    assert first["settings"].items() >= GIVEN.items()
     acknowledged = await _send(up, seed=1)
     await _stored(up, acknowledged)
 
