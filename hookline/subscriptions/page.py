@@ -22,6 +22,7 @@ _ADVICE: Final = {
     "other_callback": "is that another line's? If not: hookline subscriptions apply",
     "callback_not_set": "set HOOKLINE_PUBLIC_URL and HOOKLINE_VERIFY_TOKEN, or use the dashboard",
     "permission_missing": "grant pages_manage_metadata, then connect the account again",
+    "capability_missing": "the app may not make such calls: see its products in the App Dashboard",
     "no_page": "connect the account again: hookline accounts connect",
     "app_secret_missing": "add the app to HOOKLINE_APP_SECRETS",
     "app_secret_wrong": "HOOKLINE_APP_SECRETS: is the app's first one that of the App Dashboard?",
@@ -29,8 +30,12 @@ _ADVICE: Final = {
     "graph_refused_2200": "Meta asked the callback and got no right answer: can it be reached from "
     "outside by HTTPS, and has ingest the same verify token?",
     "too_many_apps": "remove apps from the Page, in its settings, that nobody uses",
+    "without_effect": "Meta said that it was done, and it is not: try again later, then in its "
+    "Graph API Explorer",
     "graph_did_not": "Meta told no reason: try again later, then in its Graph API Explorer",
 }
+
+_OTHERWISE: Final = "Meta refuses it: its Graph API Explorer tells more of the code"
 
 
 def advice(check: Check) -> str | None:
@@ -40,7 +45,7 @@ def advice(check: Check) -> str | None:
         return None
     if reason.startswith("token_"):
         return "connect the account again: hookline accounts connect"
-    return _ADVICE.get(reason)
+    return _ADVICE.get(reason, _OTHERWISE)
 
 
 def needs_dashboard(check: Check) -> bool:
