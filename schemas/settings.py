@@ -362,7 +362,7 @@ class ReplySettings(WorkerSettings, GraphSettings):
     reply_rules: Path | None = Field(
         None,
         description="The file with the rules of answers (TOML), read again when it changes. "
-        "Without it nothing is answered.",
+        "Without it only what people order is answered.",
     )
     reply_to_replayed: bool = Field(
         False,
