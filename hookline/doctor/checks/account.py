@@ -269,7 +269,7 @@ CHECKS: Final[tuple[AnyCheck, ...]] = (
     Check(
         "accounts",
         "That accounts are connected.",
-        "Nothing is read or answered.",
+        "Never red by itself: without any, nothing is read or answered.",
         f"`{CONNECT}`",
         ("accounts",),
         lambda facts: [("accounts", facts.accounts)],

@@ -155,7 +155,7 @@ CHECKS: Final[tuple[AnyCheck, ...]] = (
         SUBSCRIPTION,
         f"The app's subscription to `instagram`: there, active, at our callback, with "
         f"{', '.join(FIELDS)}.",
-        "Meta sends nothing, or not everything, or it somewhere else.",
+        "Meta sends nothing, not everything, or sends it somewhere else.",
         f"`{APPLY}`; where Meta refuses it, the steps in the dashboard that it prints.",
         ("apps",),
         _subscriptions,

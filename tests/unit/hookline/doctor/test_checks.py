@@ -615,7 +615,7 @@ def test_every_check_that_may_be_red_was() -> None:
     """Each has a broken set-up here, or is the root that others are unknown for."""
     red = {case.check for case in CASES if case.state == "red"}
     never_red = {slug for slug, check in CHECKS.items() if check.red_means.startswith("Never red")}
-    roots = {"kafka", "database", "accounts"}
+    roots = {"kafka", "database"}
     by_itself = {"dead_letters", "replies", "account_deliveries"}
     assert red == set(CHECKS) - never_red - roots - by_itself
 
