@@ -71,7 +71,7 @@ docs: $(VENV)/run.stamp  ## write the generated pages anew
 	$(BIN)/python -m hookline.configuration_page > docs/configuration.md
 	$(BIN)/python -m hookline.doctor.handbook > docs/doctor.md
 
-format: $(VENV)/dev.stamp
+format: $(VENV)/dev.stamp  ## ruff, with fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

@@ -90,7 +90,8 @@ def remove(
     as_json: AsJson = False,
     data: Data = None,
 ) -> None:
-    """Forget an account's tokens: nothing is read for it any more. What is stored stays."""
+    """Forget an account's tokens: nothing is read or answered for it any more. What is
+    stored stays."""
     found = _one(account_id, _all(data))
     if not dry_run:
         confirm(f"Forget the tokens of {found.account_id} ({found.username})?", yes=yes)

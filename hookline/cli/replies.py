@@ -80,7 +80,8 @@ def list_(  # noqa: PLR0913 - the options of a command
     as_json: AsJson = False,
     data: Data = None,
 ) -> None:
-    """List answers, the newest first, without their texts. Reads only.
+    """List answers, the newest first, without their texts: 50, unless --max says otherwise. Reads
+    only.
 
     --id takes an answer's key, Meta's id of it, or that of the event or comment it answers.
     """

@@ -28,7 +28,9 @@ app = typer.Typer(
 
 Wanted = Annotated[
     list[str] | None,
-    typer.Option("--account", metavar="IG_ID", help="Only this account's Page; repeatable."),
+    typer.Option(
+        "--account", metavar="IG_ID", help="Only this account's Page, and its app; repeatable."
+    ),
 ]
 
 

@@ -42,8 +42,8 @@ BREAKER_OPEN: Final = "breaker_open"
 GRAPH_URL: Final = "HOOKLINE_GRAPH_URL"
 
 SIMULATED: Final = {"HOOKLINE_WORKER_BREAKER_RATIO": "0.1"}
-"""What services are told when the simulator is Meta: one in a hundred of its deliveries cannot be
-read, on purpose, which would otherwise stop dedupe."""
+"""What services are told when the simulator is Meta: one of its first deliveries and then one in a
+thousand cannot be read, on purpose, which a short or busy run could otherwise stop dedupe for."""
 
 
 class PortTakenError(HooklineError):
