@@ -24,6 +24,7 @@ from runtime.gaps import Gaps
 from runtime.health import Readiness
 from runtime.kafka import has_failed
 from runtime.lag import LagWatch
+from runtime.lifecycle import unless_stopped
 from runtime.publisher import Publisher
 from runtime.retry import Retry
 from runtime.worker import Handler, Record, size_bytes
@@ -149,6 +150,8 @@ class Loop:
             del fetched
             with self._reading_ahead(sum(map(size_bytes, records))):
                 await self._handle_all(tenure, records, stop)
+            if self._handler.gathers_s and 0 < len(records) < self._settings.worker_max_records:
+                await unless_stopped(stop, asyncio.sleep(self._handler.gathers_s))
             if self._commits.failing:
                 # What is done and not committed would grow, and all of it be repeated.
                 await self._commits.settled()

@@ -45,11 +45,17 @@ class Handler(Protocol):
     `handle` must be repeatable: after a crash it sees the same records again. It raises
     RetryError while a dependency is away and RejectError when something in the batch can never
     be processed; the loop then halves the batch until it finds the record.
+
+    Attributes:
+        gathers_s: how long the loop waits after a batch that was not a full one, so that the next
+            one is larger: for effects that nobody waits for, each transaction takes from those
+            that somebody does.
     """
 
     name: str
     topics: Sequence[str]
     publishes_to: Sequence[str]
+    gathers_s: float
 
     async def handle(self, records: Sequence[Record]) -> Outcome:
         """The effect of these records, in one transaction."""

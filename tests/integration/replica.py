@@ -34,6 +34,7 @@ class Line:
     def __post_init__(self) -> None:
         self.topics: Sequence[str] = (self.topic,)
         self.publishes_to: Sequence[str] = (self.out,)
+        self.gathers_s = 0.0
 
     async def handle(self, records: Sequence[Record]) -> Outcome:
         """Remembers the batch; then the test's effect."""

@@ -425,3 +425,28 @@ async def test_acks_that_are_late_are_waited_for(
             await until(lambda: replica.readiness.reasons == [])
     assert len(line.calls) == 1
     assert grown(before, await broker.ends([line.out])) == 5
+
+
+async def test_a_handler_that_gathers_lets_records_come_together(
+    broker: Broker, worker_settings: MakeWorkerSettings
+) -> None:
+    """After a batch that was not full it waits, but not when it is told to stop."""
+
+    async def echo(records: Sequence[Record]) -> Outcome:
+        return line.echo(records)
+
+    line = await new_line(broker, echo)
+    settings = worker_settings()
+    line.gathers_s = 1000.0
+    async with running(line, settings) as replica:
+        first = await line.feed(settings, 1)
+        await until(lambda: _committed(line, 1))
+        later = await line.feed(settings, 2, start=1)
+        await asyncio.sleep(0.5)  # long enough for a loop that does not wait
+        assert line.calls == [first]
+        replica.stop.set()
+        await replica.ended()
+    line.gathers_s = 0.0
+    async with running(line, settings):
+        await until(lambda: _committed(line, 3))
+    assert sorted(value for call in line.calls for value in call) == sorted([*first, *later])

@@ -44,6 +44,7 @@ class ArchiveHandler:
     name = "archive"
     topics = (*RAW_TOPICS, DEAD_LETTERS)
     publishes_to = tuple(RAW_TOPICS)
+    gathers_s = 0.05
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine

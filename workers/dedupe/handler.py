@@ -32,6 +32,7 @@ class DedupeHandler:
     name = "dedupe"
     topics = tuple(RAW_TOPICS)
     publishes_to = tuple(EVENTS_TOPICS)
+    gathers_s = 0.0
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine

@@ -32,6 +32,7 @@ class EnrichHandler:
     name = STAGE
     topics = tuple(topic for topic, field in EVENTS_TOPICS.items() if field in READ_FROM)
     publishes_to = tuple(topic for topic, field in ENRICHED_TOPICS.items() if field in READ_FROM)
+    gathers_s = 0.1
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._queue = Queue(engine)

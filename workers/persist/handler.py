@@ -42,6 +42,7 @@ class PersistHandler:
     name = "persist"
     topics = (*EVENTS_TOPICS, *ENRICHED_TOPICS)
     publishes_to = ()
+    gathers_s = 0.0
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine

@@ -26,6 +26,7 @@ class ReplyHandler:
     name = "reply"
     topics: Sequence[str] = (enriched_topic("comments"), enriched_topic("mentions"))
     publishes_to: Sequence[str] = ()
+    gathers_s = 0.1
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._outbox = Outbox(engine)
