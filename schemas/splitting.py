@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from schemas.canonical import column_text
@@ -45,10 +46,16 @@ class Position(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "Position":
         """The position that `str` wrote. Raises ValueError for any other text."""
-        found = _POSITION.fullmatch(text)
-        if found is None:
-            raise ValueError("not a position")
-        return cls(int(found[1]), found[2], int(found[3]))
+        return _position(text)
+
+
+@lru_cache(maxsize=4096)
+def _position(text: str) -> Position:
+    """Kept: nearly all deliveries have the same few positions."""
+    found = _POSITION.fullmatch(text)
+    if found is None:
+        raise ValueError("not a position")
+    return Position(int(found[1]), found[2], int(found[3]))
 
 
 class Change(NamedTuple):
