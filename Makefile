@@ -61,7 +61,7 @@ faults: $(VENV)/dev.stamp  ## each crash point and outage by itself (PARALLEL=4)
 	$(BIN)/pytest tests/chaos/faults $(SPREAD)
 
 prove: $(VENV)/dev.stamp  ## the same, then all kinds at once while Meta sends, then answers, and a report (MINUTES=10 MENTIONS=2000 SEED=…)
-	@$(MAKE) --no-print-directory faults; red=$$?; \
+	@$(BIN)/pytest tests/chaos/faults $(SPREAD); red=$$?; \
 	$(BIN)/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(MENTIONS),--mentions $(MENTIONS)) $(if $(SEED),--seed $(SEED)) && exit $$red
 
 bench: $(VENV)/dev.stamp  ## measure this machine

@@ -7,11 +7,15 @@ from typing import Final
 from hookline.embedded.state import State, read_state
 from schemas.settings import PREFIX
 
-OURS: Final = frozenset({"HOOKLINE_LOG_FORMAT", "HOOKLINE_LOG_LEVEL", "HOOKLINE_CRASH_POINT"})
-"""What says how a verb works, not on which pipeline."""
-
-PUBLIC_URL: Final = "HOOKLINE_PUBLIC_URL"
-"""Where Meta reaches the pipeline. That is often found out when it runs already."""
+KEPT: Final = (
+    "HOOKLINE_LOG_FORMAT",
+    "HOOKLINE_LOG_LEVEL",
+    "HOOKLINE_CRASH_POINT",
+    "HOOKLINE_DOCTOR_TIMEOUT_S",
+    "HOOKLINE_PUBLIC_URL",
+)
+"""What says how a verb works, not on which pipeline; and where Meta reaches it, which is often
+found out when it runs already."""
 
 
 def exports(state: State) -> dict[str, str]:
@@ -29,10 +33,7 @@ def exports(state: State) -> dict[str, str]:
         "VAULT_KEYS": state.vault_keys,
         "GRAPH_URL": state.graph_url,
     }
-    told = {PREFIX + name: value for name, value in values.items()}
-    hidden = OURS.union(f"{name}_FILE" for name in told)
-    given = {name: value for name, value in state.settings.items() if name not in hidden}
-    return given | told
+    return state.settings | {PREFIX + name: value for name, value in values.items()}
 
 
 def use(data: Path | None) -> None:
@@ -44,7 +45,7 @@ def use(data: Path | None) -> None:
     if data is None:
         return
     settings = exports(read_state(data))
-    kept = {name: os.environ[name] for name in (*OURS, PUBLIC_URL) if name in os.environ}
+    kept = {name: value for name in KEPT if (value := os.environ.get(name))}
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
     os.environ.update(settings | kept)

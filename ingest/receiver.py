@@ -39,6 +39,9 @@ from schemas.topics import raw_topic
 RETRY_AFTER_S: Final = 5
 WATCH_INTERVAL_S: Final = 0.05
 
+PROBED: Final = (401, 413)
+"""What our own doctor wants to be answered."""
+
 log = structlog.get_logger()
 
 
@@ -125,7 +128,7 @@ class Receiver:
         try:
             outcome = await self._accept(request)
         except RefusalError as refusal:
-            if refusal.status == 401 and request.headers.get("User-Agent") == USER_AGENT:
+            if refusal.status in PROBED and request.headers.get("User-Agent") == USER_AGENT:
                 return _refuse_probe(refusal)
             return self._refuse(refusal)
         except Exception as error:  # noqa: BLE001  # a resend may help, and the text is not for logs

@@ -148,9 +148,10 @@ class Loop:
             self._lag.read(fetched)
             records = _records(fetched)
             del fetched
-            with self._reading_ahead(sum(map(size_bytes, records))):
+            held_bytes = sum(map(size_bytes, records))
+            with self._reading_ahead(held_bytes):
                 await self._handle_all(tenure, records, stop)
-            if self._handler.gathers_s and 0 < len(records) < self._settings.worker_max_records:
+            if self._handler.gathers_s and self._is_part(len(records), held_bytes):
                 await unless_stopped(stop, asyncio.sleep(self._handler.gathers_s))
             if self._commits.failing:
                 # What is done and not committed would grow, and all of it be repeated.
@@ -183,6 +184,11 @@ class Loop:
             return fetched
         self._commits.add(tenure, moved)
         return {}
+
+    def _is_part(self, count: int, held_bytes: int) -> bool:
+        """Whether this is less than a batch may be, and so nearly all that there was."""
+        most, most_bytes = self._settings.worker_max_records, self._settings.worker_max_batch_bytes
+        return 0 < count < most and held_bytes < most_bytes
 
     async def _handle_all(self, tenure: int, records: list[Record], stop: asyncio.Event) -> None:
         for batch in batches(

@@ -47,9 +47,9 @@ class Handler(Protocol):
     be processed; the loop then halves the batch until it finds the record.
 
     Attributes:
-        gathers_s: how long the loop waits after a batch that was not a full one, so that the next
-            one is larger: for effects that nobody waits for, each transaction takes from those
-            that somebody does.
+        gathers_s: how long the loop waits after a fetch that left nothing behind, so that the next
+            one is larger: for effects that may come a moment later. Every transaction takes from
+            the time of others on the machine.
     """
 
     name: str

@@ -51,7 +51,7 @@ class Position(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _position(text: str) -> Position:
-    """Kept: nearly all deliveries have the same few positions."""
+    """The position that is written there; kept, for nearly all deliveries have the same few."""
     found = _POSITION.fullmatch(text)
     if found is None:
         raise ValueError("not a position")

@@ -50,8 +50,9 @@ wrong token, and two deliveries with a wrong signature, which ingest refuses wit
 that gets to Kafka, and by their user agent (`Hookline-Doctor/1`) they count as no deliveries. The
 Graph API gets one call without a token; with an app's own token two for the app, one for each
 further secret of it, and one for each connected user (what it says of the token); with the user's
-token one for the list of Pages; and with the Page's token two for each account, its subscription
-and what is on air. Long lists take more. No token, secret or text is in what the doctor prints.
+token one for the list of Pages, and one for each account (what is on air); and with the Page's
+token one for each account, its subscription. Long lists take more. No token, secret or text is in
+what the doctor prints.
 
 **On one machine.** With `--data`, and a simulated Graph API on this machine, the public address is
 that of ingest, unless `HOOKLINE_PUBLIC_URL` says otherwise:

@@ -20,6 +20,7 @@ from hookline.embedded.child import (
     pids_of,
     stop_all,
 )
+from hookline.embedded.given import settings_given
 from hookline.embedded.jars import Progress
 from hookline.embedded.lock import folder_lock, holder
 from hookline.embedded.ports import HOST, is_free, port_for
@@ -29,7 +30,7 @@ from migrations.apply import migrate
 from runtime.configuration import load
 from runtime.errors import HooklineError
 from runtime.topics import apply_topics
-from schemas.settings import PREFIX, GraphSettings, MigrateSettings, TopicsSettings
+from schemas.settings import GraphSettings, MigrateSettings, TopicsSettings
 from workers.registry import WATCHDOG, WORKERS
 
 PROBE_TIMEOUT_S: Final = 2.0
@@ -90,6 +91,7 @@ class Pipeline:
         self._stack = stack
         self._children: list[Child] = []
         self._metrics_urls: dict[str, str] = {}
+        self._told = settings_given({**os.environ, **plan.environment})
 
     @property
     def state(self) -> State:
@@ -105,9 +107,7 @@ class Pipeline:
             verify_token=self._kept.verify_token,
             vault_keys=self._kept.vault_keys,
             graph_url=self._graph_url(),
-            settings={
-                name: value for name, value in self._settings().items() if name.startswith(PREFIX)
-            },
+            settings=self._told,
         )
 
     async def start(self) -> None:
@@ -161,11 +161,6 @@ class Pipeline:
         return load(GraphSettings, given).graph_url
 
     def _environment(self, name: str, port: int) -> dict[str, str]:
-        listens = "HOOKLINE_INGEST_PORT" if name == "ingest" else "HOOKLINE_METRICS_PORT"
-        return self._settings() | {listens: str(port)}
-
-    def _settings(self) -> dict[str, str]:
-        """Our environment, with what all services are given."""
         given = {
             **self._plan.environment,
             "HOOKLINE_KAFKA_BOOTSTRAP": self._stack.kafka_bootstrap,
@@ -175,11 +170,11 @@ class Pipeline:
             "HOOKLINE_VAULT_KEYS": self._kept.vault_keys,
             "HOOKLINE_INGEST_HOST": HOST,
             "HOOKLINE_METRICS_HOST": HOST,
+            "HOOKLINE_INGEST_PORT" if name == "ingest" else "HOOKLINE_METRICS_PORT": str(port),
             "HOOKLINE_DRAIN_TIMEOUT_S": str(DRAIN_TIMEOUT_S),
         }
-        own = {"HOOKLINE_INGEST_PORT", "HOOKLINE_METRICS_PORT"}
-        others = own.union(f"{name}_FILE" for name in given.keys() | own)
-        return {name: value for name, value in os.environ.items() if name not in others} | given
+        files = {f"{key}_FILE" for key in given}
+        return {key: value for key, value in os.environ.items() if key not in files} | given
 
 
 @asynccontextmanager

@@ -19,7 +19,8 @@ class State(BaseModel):
     """The addresses, processes and secrets of a running pipeline. For its owner's eyes only.
 
     Attributes:
-        settings: what else its services were given, by name in the environment.
+        settings: what its services were given, by name in the environment. The values above come
+            before these.
     """
 
     model_config = ConfigDict(frozen=True)

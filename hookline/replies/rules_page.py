@@ -39,7 +39,7 @@ OUTCOMES: Final = {
     "no_text": "the text is not known",
     "no_match": "not in the text",
     "timeout": "its pattern takes too long over this text",
-    "no_name": "every answer needs the name, which is not known",
+    "no_name": "every answer needs a name that is not known",
 }
 """What a rule makes of an event."""
 

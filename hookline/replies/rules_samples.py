@@ -13,8 +13,9 @@ from workers.reply.reply import Kind
 from workers.reply.rules.rule import Rule
 
 ACCOUNT: Final = "17840000000000000"
-ACCOUNT_NAME: Final = "your.brand"
 """Answers invented events, where no rule names an account."""
+
+ACCOUNT_NAME: Final = "your.brand"
 
 SOMEBODY: Final = "somebody"
 

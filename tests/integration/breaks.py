@@ -235,8 +235,8 @@ def hang_up(_: Front, request: web.Request) -> Any:
 REST: Final = ("callback_wrong_token", "callback_signature", "callback_size")
 CALLBACK: Final = ("callback", "callback_address", *REST)
 SUBSCRIPTIONS: Final = ("app_subscription", "field_versions")
-TOKENS: Final = ("token", "token_life", "permissions", "page_link", "page_tasks")
-ACCOUNT: Final = (*TOKENS, "page_subscription", "on_air")
+TOKENS: Final = ("token", "token_life", "permissions", "page_link", "page_tasks", "on_air")
+ACCOUNT: Final = (*TOKENS, "page_subscription")
 STORED: Final = (
     *("revision", "partitions", "clock_database", "database_size", "breakers", "gaps"),
     *("dead_letters", "replies", "deliveries", "values", "watchdog", "account_deliveries"),

@@ -100,9 +100,11 @@ class Broker:
         """Kafka stands still: connections stay open and nothing is answered."""
         pid = self._stack.pids["kafka"]
         os.kill(pid, signal.SIGSTOP)
-        while psutil.Process(pid).status() != psutil.STATUS_STOPPED:
-            time.sleep(0.001)  # until one of its threads has its turn, the others go on
         try:
+            end_s = time.monotonic() + WAIT_S
+            while psutil.Process(pid).status() != psutil.STATUS_STOPPED:
+                assert time.monotonic() < end_s, "Kafka does not stand still"
+                time.sleep(0.001)  # until one of its threads has its turn, the others go on
             yield
         finally:
             os.kill(pid, signal.SIGCONT)

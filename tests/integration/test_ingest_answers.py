@@ -9,8 +9,11 @@ from uuid import UUID
 
 import pytest
 from multidict import CIMultiDict
+from prometheus_client import REGISTRY
 
 from ingest.service import PATH
+from schemas.metrics import DELIVERIES_TOTAL, REFUSED_REQUESTS_TOTAL
+from schemas.probe import USER_AGENT
 from schemas.topics import RAW_TOPICS
 from simulator.signing import SHA256_HEADER, Signing, headers, signature
 from simulator.wire import Entry, Notification, encode, envelope
@@ -301,3 +304,26 @@ async def _counted(ingest: Ingest, name: str, label: str) -> dict[str, float]:
     page = (await ingest.ask("GET", "/metrics")).body.decode()
     found = re.findall(rf'hookline_{name}_total{{{label}="(\w+)"}} (\S+)', page)
     return {value: float(count) for value, count in found}
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "reason"), [(100, "signature_mismatch"), (5000, "body_too_large")]
+)
+async def test_a_probe_of_the_doctor_is_no_delivery(
+    broker: Broker, size_bytes: int, reason: str
+) -> None:
+    """It wants to be refused: nothing failed, and nobody is to be alarmed."""
+    body = b"x" * size_bytes
+    probe = headers(body, b"another")
+    probe["User-Agent"] = USER_AGENT
+
+    def counts() -> tuple[float, float]:
+        told = {"reason": reason}
+        refused = REGISTRY.get_sample_value(REFUSED_REQUESTS_TOTAL, told) or 0.0
+        failed = REGISTRY.get_sample_value(DELIVERIES_TOTAL, {"outcome": reason}) or 0.0
+        return refused, failed
+
+    async with running_ingest(broker.bootstrap, ingest_max_body_bytes=4096) as ingest:
+        refused, failed = counts()
+        assert (await ingest.post(body, probe)).reason == reason
+        assert counts() == (refused + 1, failed)

@@ -15,6 +15,7 @@ VAULT: Final = "vault"
 TOKEN: Final = "token"  # noqa: S105 - the name of a check
 LINK: Final = "page_link"
 SUBSCRIPTION: Final = "page_subscription"
+PERMISSIONS: Final = "permissions"
 
 CONNECT: Final = "hookline accounts connect"
 
@@ -312,7 +313,7 @@ CHECKS: Final[tuple[AnyCheck, ...]] = (
         judge_life,
     ),
     Check(
-        "permissions",
+        PERMISSIONS,
         "The permissions that each field needs, granted for this account or its Page "
         "(`granular_scopes`; without any target a grant is for all).",
         "Meta does not send the field for the account, or its rows are not enriched.",

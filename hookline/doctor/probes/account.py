@@ -13,7 +13,7 @@ from graph.pages import Page
 from graph.subscribing import PageCheck, Subscribing
 from hookline.accounts.meta import RefusedError, UserToken, moment_of, reached
 from hookline.accounts.store import Sealed
-from hookline.doctor.checks.account import CONNECT, LINK, SUBSCRIPTION, TOKEN, VAULT
+from hookline.doctor.checks.account import CONNECT, LINK, PERMISSIONS, SUBSCRIPTION, TOKEN, VAULT
 from hookline.doctor.checks.app import SECRET
 from hookline.doctor.checks.graph import ROOT
 from hookline.doctor.finding import Unseen
@@ -30,6 +30,9 @@ UNOPENED: Final = Unseen("its tokens cannot be opened", VAULT)
 NO_LONGER_VALID: Final = Unseen("its token is not valid any more", TOKEN)
 
 TOKEN_DEAD: Final = 190
+
+_BLAMED: Final = {Action.PARK_ACCOUNT: TOKEN, Action.PARK_FIELD: PERMISSIONS}
+"""What a refusal tells of. Else the account may not be there for the token any more."""
 
 
 class Granted(NamedTuple):
@@ -83,11 +86,13 @@ class Accounts:
             known = self._known(account.app_id, secret, user_token)
             self._users[user_token] = group.create_task(known)
         page = await self._page(row, Credentials(page_token, secret))
-        if isinstance(page, Unseen):
-            on_air: int | Unseen = page
-        else:
-            on_air = await self._on_air(account.account_id, Credentials(page_token, secret))
         token, granted, links = await self._users[user_token]
+        if isinstance(token, Unseen):
+            on_air: int | Unseen = token
+        elif not token.is_valid:
+            on_air = NO_LONGER_VALID
+        else:
+            on_air = await self._on_air(account.account_id, Credentials(user_token, secret))
         link = links if isinstance(links, Unseen) else links.get(account.account_id)
         if isinstance(granted, Unseen):
             return Connected(account, True, token, granted, link, page, on_air)
@@ -159,8 +164,10 @@ def broadcasts_of(answer: Answer) -> int | Unseen:
     found = answer.object.get("data") if answer.object is not None else None
     if isinstance(found, list):
         return len(found)
-    why = answer.verdict.reason if answer.verdict else "no_list"
-    return Unseen(f"Meta does not tell what is on air ({why})", LINK, CONNECT)
+    verdict = answer.verdict
+    why = verdict.reason if verdict else "no_list"
+    blame = _BLAMED.get(verdict.action, LINK) if verdict else ROOT
+    return Unseen(f"Meta does not tell what is on air ({why})", blame)
 
 
 def token_of(told: Mapping[str, Any]) -> Token:

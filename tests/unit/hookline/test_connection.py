@@ -23,9 +23,7 @@ STATE = State(
     vault_keys="k",
     graph_url="https://graph.facebook.com",
     settings={
-        "HOOKLINE_KAFKA_BOOTSTRAP": "127.0.0.1:2",
-        "HOOKLINE_GRAPH_URL_FILE": "/nowhere",
-        "HOOKLINE_LOG_LEVEL": "debug",
+        "HOOKLINE_KAFKA_BOOTSTRAP": "127.0.0.1:9",
         "HOOKLINE_PUBLIC_URL": "https://here.example",
         "HOOKLINE_TOPIC_RETENTION_DAYS": "30",
     },
@@ -49,15 +47,15 @@ def test_the_settings_of_what_runs_take_the_place_of_the_environments() -> None:
     found = load(TopicsSettings)
     assert (found.kafka_bootstrap, found.topic_retention_days) == ("127.0.0.1:2", 30)
     assert found.topic_partitions == TopicsSettings.model_fields["topic_partitions"].default
-    assert not [name for name in os.environ if name.startswith("HOOKLINE_") and "_FILE" in name]
+    assert "HOOKLINE_DATABASE_URL_FILE" not in os.environ
 
 
 @pytest.mark.usefixtures("running")
 def test_how_a_verb_works_is_its_own() -> None:
     """And where Meta reaches the pipeline may be known here only."""
+    os.environ["HOOKLINE_PUBLIC_URL"] = ""
     use(Path("data"))
     assert load(CallbackSettings).public_url == "https://here.example"
-    assert "HOOKLINE_LOG_LEVEL" not in os.environ
     os.environ["HOOKLINE_LOG_LEVEL"] = "warning"
     os.environ["HOOKLINE_PUBLIC_URL"] = "https://there.example"
     use(Path("data"))
@@ -65,10 +63,10 @@ def test_how_a_verb_works_is_its_own() -> None:
     assert os.environ["HOOKLINE_LOG_LEVEL"] == "warning"
 
 
-def test_every_setting_is_told_once() -> None:
-    """By its value, or by a file."""
+def test_addresses_and_secrets_are_those_of_the_line() -> None:
+    """Whatever `up` was given."""
     told = exports(STATE)
-    assert not [name for name in told if f"{name}_FILE" in told]
+    assert told["HOOKLINE_KAFKA_BOOTSTRAP"] == "127.0.0.1:2"
     assert told["HOOKLINE_APP_SECRETS"] == "1:sesame"
 
 

@@ -206,15 +206,20 @@ def test_what_is_on_air(answer: Answer, expected: int) -> None:
     assert broadcasts_of(answer) == expected
 
 
-def test_what_is_on_air_may_not_be_told() -> None:
+@pytest.mark.parametrize(
+    ("verdict", "blame"),
+    [
+        (None, "graph"),
+        (Verdict(Action.PARK_ACCOUNT, "token_dead"), "token"),
+        (Verdict(Action.PARK_FIELD, "permission_missing"), "permissions"),
+        (Verdict(Action.AMBIGUOUS, "not_found_or_no_permission"), "page_link"),
+    ],
+)
+def test_what_is_on_air_may_not_be_told(verdict: Verdict | None, blame: str) -> None:
     """Then it is not none."""
-    for answer in (
-        Answer(200, {}),
-        Answer(400, None, Verdict(Action.PARK_FIELD, "permission_missing")),
-    ):
-        found = broadcasts_of(answer)
-        assert isinstance(found, Unseen)
-        assert found.blame == "page_link"
+    found = broadcasts_of(Answer(400, None if verdict else {}, verdict))
+    assert isinstance(found, Unseen)
+    assert found.blame == blame
 
 
 def test_a_disk(tmp_path: Path) -> None:
