@@ -327,14 +327,15 @@ async def test_a_swap_that_gets_no_lock_leaves_everything_as_it_was(
     live: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An open transaction has written to a table: it stands in our way, and in no reader's."""
-    monkeypatch.setattr(exchange, "LOCK_TIMEOUT_S", 0.1)
-    monkeypatch.setattr(exchange, "LOCK_ATTEMPTS", 2)
     await execute(live, "DELETE FROM hookline.mentions")
-    async with live.connect() as writer:
-        await writer.execute(text("UPDATE hookline.comments SET hidden = true"))
-        with pytest.raises(RebuildError, match="as they were"):
-            await run(live, SWAP)
-        await writer.rollback()
+    with monkeypatch.context() as impatient:
+        impatient.setattr(exchange, "LOCK_TIMEOUT_S", 0.1)
+        impatient.setattr(exchange, "LOCK_ATTEMPTS", 2)
+        async with live.connect() as writer:
+            await writer.execute(text("UPDATE hookline.comments SET hidden = true"))
+            with pytest.raises(RebuildError, match="as they were"):
+                await run(live, SWAP)
+            await writer.rollback()
     assert await rows(live, "SELECT count(*) FROM hookline.mentions") == [(0,)]
     async with live.connect() as reader:
         await reader.execute(text("SELECT count(*) FROM hookline.comments"))
