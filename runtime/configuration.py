@@ -47,6 +47,11 @@ def effective(settings: Settings) -> dict[str, object]:
     return settings.model_dump(mode="json")
 
 
+def read_setting(path: str) -> str:
+    """What a file has for a setting. Raises OSError or UnicodeDecodeError if it cannot be read."""
+    return Path(path).read_text("utf-8").rstrip("\r\n")
+
+
 def _from_files(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     values: dict[str, str] = {}
     problems: list[str] = []
@@ -59,7 +64,7 @@ def _from_files(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
             problems.append(f"{variable}_FILE: given beside {variable}; keep one of the two")
             continue
         try:
-            values[name] = Path(path).read_text("utf-8").rstrip("\r\n")
+            values[name] = read_setting(path)
         except (OSError, UnicodeDecodeError) as error:
             problems.append(f"{variable}_FILE: cannot be read ({type(error).__name__})")
     return values, problems

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from hookline.embedded.check import SERVICES
+from runtime.configuration import read_setting
 from schemas.settings import PREFIX
 
 OF_EACH: Final = frozenset(
@@ -30,13 +31,10 @@ def settings_given(environment: Mapping[str, str]) -> dict[str, str]:
     for model in SERVICES:
         for name, field in model.model_fields.items():
             variable = PREFIX + name.upper()
-            value = environment.get(variable) or _read(environment.get(f"{variable}_FILE"))
+            value, path = environment.get(variable), environment.get(f"{variable}_FILE")
+            if path and not value:
+                value = read_setting(path)
             if value and variable not in OF_EACH:
                 is_path = field.annotation in (Path, Path | None)
                 told[variable] = str(Path(value).absolute()) if is_path else value
     return told
-
-
-def _read(path: str | None) -> str:
-    """As a setting is read from its file: `runtime.configuration.load`."""
-    return Path(path).read_text("utf-8").rstrip("\r\n") if path else ""

@@ -6,8 +6,16 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from hookline.cli.database import database
 from runtime.database import transaction
-from runtime.errors import HooklineError, RejectError, StatementTimeoutError, StopError
+from runtime.errors import (
+    DependencyError,
+    HooklineError,
+    RejectError,
+    StatementTimeoutError,
+    StopError,
+)
+from schemas.settings import DatabaseSettings
 
 SECRET = "somebody's words"
 
@@ -86,3 +94,11 @@ async def test_a_statement_that_was_ended_may_be_repeated(engine: AsyncEngine) -
 async def test_a_table_that_is_not_there_stops(engine: AsyncEngine) -> None:
     """Nothing that another try, or leaving a record out, would heal."""
     assert isinstance(await raised(engine, "SELECT * FROM nowhere"), StopError)
+
+
+async def test_a_verb_without_postgres_is_told_so(database_url: str) -> None:
+    """Exit code 3, also when it goes away in the middle."""
+    settings = DatabaseSettings.model_validate({"database_url": database_url})
+    with pytest.raises(DependencyError, match="went away"):
+        async with database(settings, "test") as engine, transaction(engine) as connection:
+            await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))

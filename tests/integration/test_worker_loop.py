@@ -446,7 +446,6 @@ async def test_a_handler_that_gathers_lets_records_come_together(
         assert line.calls == [first]
         replica.stop.set()
         await replica.ended()
-    line.gathers_s = 0.0
-    async with running(line, settings):
-        await until(lambda: _committed(line, 3))
+    async with running(line, worker_settings(worker_max_records=1)):
+        await until(lambda: _committed(line, 3))  # each batch was a full one
     assert sorted(value for call in line.calls for value in call) == sorted([*first, *later])
